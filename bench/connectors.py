@@ -2,7 +2,8 @@
 
 The function `sync` runs in a process of its own against servers of tests/peers on this machine; nothing is ingested
 meanwhile. `requests` are those that reach the source, `memory` is the most that the process ever had resident, and
-`rows` are the rows that a run wrote (pg_stat_database). The first run fetches everything, the second one finds nothing
+`rows` and `transactions` are those of a run (pg_stat_database; the question every second whether it has ended is among
+the transactions). The first run fetches everything, the second one finds nothing
 new, and in the third one a hundredth of the items has changed.
 """
 
@@ -52,9 +53,9 @@ def main(arguments: list[str]) -> None:
         place = stack.enter_context(instances.place(Knobs(), visibility_seconds=60))
         os.environ.update(place.environment)
         from tests.connectors.connected import Library
-        from tests.endurance.connectors import service_at
+        from tests.service import Service
 
-        service = service_at(place)
+        service = Service.at(place)
         admin = service.log_in(place.administrator["email"], place.administrator["password"])
         folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -74,29 +75,30 @@ def main(arguments: list[str]) -> None:
 
 def _measured(place: Place, library: Any, source: Source) -> str:
     """Ask for a run, wait for its end, and say what it took."""
-    requested, written = source.requests(), _written(place)
+    requested, before = source.requests(), _written(place)
     started = time.monotonic()
     queued = library.user.post(f"{library.path}/sync").json
     run = queued
     while run["status"] in {"pending", "running"}:
-        time.sleep(0.1)
+        time.sleep(1.0)
         run = library.user.get(f"{library.path}/runs/{queued['id']}").json
     seconds = time.monotonic() - started
     counts = ", ".join(f"{run[name]:,} {name}" for name in ("created", "updated", "unchanged", "failed") if run[name])
     status = "" if run["status"] == "completed" else f" ({run['status']}: {run['error']})"
     time.sleep(1.5)  # PostgreSQL counts rows a moment later
-    rows = _written(place) - written
+    rows, transactions = (now - then for now, then in zip(_written(place), before, strict=True))
     memory = _peak_megabytes(place.pids["sync"][0])
     return (
-        f"{seconds:.1f} s, {source.requests() - requested:,} requests, {rows:,} rows, {memory:.0f} MB; {counts}{status}"
+        f"{seconds:.1f} s, {source.requests() - requested:,} requests, {transactions:,} transactions, {rows:,} rows, "
+        f"{memory:.0f} MB; {counts}{status}"
     )
 
 
-def _written(place: Place) -> int:
-    statement = (
-        "select tup_inserted + tup_updated + tup_deleted from pg_stat_database where datname = current_database()"
-    )
-    return int(place.rows(statement)[0][0])
+def _written(place: Place) -> tuple[int, int]:
+    """The rows that were written so far, and the transactions that ended well."""
+    written = "tup_inserted + tup_updated + tup_deleted, xact_commit"
+    rows = place.rows(f"select {written} from pg_stat_database where datname = current_database()")
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _peak_megabytes(pid: int) -> float:
@@ -141,8 +143,7 @@ def _gitlab(folder: Path, stack: ExitStack) -> Source:  # noqa: ARG001 — as th
         for one in range(1, number + 1):
             tracker.write(one, f"Item {one}", _text(one, edition))
 
-    settings = {"system": "gitlab", "url": tracker.url, "project": "acme/pumps"}
-    return Source("ticket", settings, {"token": trackers.TOKEN}, write, tracker.requests.total)
+    return Source("ticket", *tracker.connection(), write, tracker.requests.total)
 
 
 def _drive(folder: Path, stack: ExitStack) -> Source:  # noqa: ARG001 — as the others
@@ -155,9 +156,7 @@ def _drive(folder: Path, stack: ExitStack) -> Source:  # noqa: ARG001 — as the
         for one in range(number):
             drive.put(f"n{one}", f"item-{one}.md", _text(one, edition))
 
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "r"}
-    settings = {"url": drive.url, "token_url": f"{drive.url}/token"}
-    return Source("google_drive", settings, credentials, write, drive.requests.total)
+    return Source("google_drive", *drive.connection("google_drive"), write, drive.requests.total)
 
 
 def _text(number: int, edition: int) -> str:

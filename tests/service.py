@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.parse
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
@@ -26,6 +26,9 @@ from chalicelib.core.request import Origin
 from chalicelib.ops import deployment
 from tests import places
 from tests.places import ADMINISTRATOR, Place
+
+if TYPE_CHECKING:
+    from infra.local import instances
 
 _ORIGIN = Origin("127.0.0.1", "", "test")
 
@@ -173,6 +176,16 @@ class Service:
             environment.setenv(variable, value)
         process.forget()
         return cls(database, place)
+
+    @classmethod
+    def at(cls, stack: "instances.Place") -> "Service":
+        """The service of a stack whose functions are processes of their own, for a client in this one."""
+        process.forget()
+        server, words = stack.server, {"owner": stack.server.owner_password, "app": stack.server.app_password}
+        where = {"host": server.host, "port": server.port, "dbname": "alcove"}
+        secrets = {role: where | {"username": f"alcove_{role}", "password": word} for role, word in words.items()}
+        lent = Place(stack.environment["ALCOVE_BUCKET"], stack.queues, stack.environment)
+        return cls(Database(secrets["owner"], secrets["app"]), lent)
 
     @property
     def bucket(self) -> str:

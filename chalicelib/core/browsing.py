@@ -115,7 +115,7 @@ class Browser:
             sent["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(form).encode()
         elif document is not None:
             sent["Content-Type"], body = "application/json", json.dumps(document).encode()
-        if self.home is not None and _origin(url) != _origin(self.home):
+        if not self.is_home(url):
             sent = _without_credentials(sent)
         deadline, passed = time.monotonic() + limits.total_seconds, list[str]()
         while True:
@@ -174,6 +174,10 @@ class Browser:
             raise OutboundError(f"{host} cannot be reached: {type(error).__name__}.") from error
         self.received += size
         return Response(response.status, url, names, received, size, sha256, redirects)
+
+    def is_home(self, url: str) -> bool:
+        """Whether an address gets the credentials."""
+        return self.home is None or _origin(url) == _origin(self.home)
 
     def pool(self) -> "PoolManager":
         """urllib3's pool of the connections, for client libraries that take one."""

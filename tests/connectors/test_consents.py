@@ -10,7 +10,7 @@ from chalicelib.core.sealed import Sealed
 from chalicelib.knowledge.connectors import consents
 from chalicelib.knowledge.connectors.consents import StoredTokens
 from chalicelib.knowledge.connectors.sealed_columns import CREDENTIALS
-from tests.connectors.connected import Library
+from tests.connectors.connected import Library, allow_private
 from tests.peers import drives
 from tests.service import Service, User
 
@@ -24,14 +24,8 @@ def drive() -> Iterator[drives.DrivePeer]:
 
 
 def _connect(service: Service, user: User, drive: drives.DrivePeer, kind: str, **more: Any) -> Library:
-    settings: dict[str, Any] = {
-        "url": drive.url,
-        "token_url": f"{drive.url}/token",
-        "revoke_url": f"{drive.url}/revoke",
-    }
-    if kind == "onedrive":
-        settings = {"tenant": "acme", "drive": "d1", "url": f"{drive.url}/v1.0", "login_url": drive.url}
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "first"}
+    settings, credentials = drive.connection(kind)
+    credentials["refresh_token"] = "first"
     return Library.connect(service, user, kind, settings, name=drive.url, credentials=credentials, **more)
 
 
@@ -47,15 +41,6 @@ def _secret(service: Service, connector_id: str) -> tuple[Sealed, dict[str, Any]
 def _stored(service: Service, connector_id: str) -> str | None:
     secret = _secret(service, connector_id)
     return secret[1]["refresh_token"] if secret else None
-
-
-def _allow_private(service: Service, *connectors: str) -> None:
-    """What an administrator allows at the creation of a connector, for connectors that no administrator sees."""
-    as_administrator = "from (select set_config('app.is_admin', 'true', true)) a"
-    statement = (
-        f"update connectors set allow_private_addresses = true {as_administrator} where id = any (%s) returning 1"
-    )
-    assert len(service.rows(statement, list(connectors))) == len(connectors)
 
 
 @pytest.mark.parametrize("kind", ["google_drive", "onedrive"])
@@ -111,7 +96,7 @@ def test_a_consent_is_given_back_when_its_connector_is_deleted_or_taken_over(
     connected.tick()
     assert drive.revoked == ["first"]
     assert _secret(connected, library.connector["id"]) is None
-    again = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "second"}
+    again = drive.connection("google_drive")[1] | {"refresh_token": "second"}
     body = {"credentials": again, "allow_private_addresses": True}
     assert other.request("PATCH", library.path, body).json["has_credentials"]
     assert consents.end_left() == 0
@@ -137,12 +122,12 @@ def test_a_deactivated_owners_sources_stop_with_a_word_and_go_to_an_heir_without
     group = admin.post("/groups", {"name": drive.url}).json["id"]
     for member in (leaver, heir):
         assert admin.put(f"/groups/{group}/members/{member.id}", {"role": "editor"}).status == 204
-    settings = {"url": drive.url, "token_url": f"{drive.url}/token", "revoke_url": f"{drive.url}/revoke"}
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "first"}
+    settings, credentials = drive.connection("google_drive")
+    credentials["refresh_token"] = "first"
     body = {"name": "D", "type": "google_drive", "settings": settings, "credentials": credentials, "refresh_minutes": 5}
     own = leaver.post("/connectors", body).json["id"]
     shared = leaver.post("/connectors", body | {"scope": "group", "group_id": group}).json["id"]
-    _allow_private(connected, own, shared)
+    allow_private(connected, own, shared)
     library = Library(connected, leaver, {"id": own})
     assert library.sync(ingest=False)["status"] == "completed"
     assert admin.request("PATCH", f"/users/{leaver.id}", {"is_active": False}).status == 200
@@ -173,11 +158,11 @@ def test_consents_of_an_account_that_is_to_be_erased_end(
     connected: Service, admin: User, drive: drives.DrivePeer
 ) -> None:
     leaver = connected.user()
-    settings = {"url": drive.url, "token_url": f"{drive.url}/token", "revoke_url": f"{drive.url}/revoke"}
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "mine"}
+    settings, credentials = drive.connection("google_drive")
+    credentials["refresh_token"] = "mine"
     body = {"name": "D", "type": "google_drive", "settings": settings, "credentials": credentials}
     own = leaver.post("/connectors", body).json["id"]
-    _allow_private(connected, own)
+    allow_private(connected, own)
     connected.tick()
     assert drive.revoked == []
     assert admin.delete(f"/users/{leaver.id}").status in {200, 202, 204}
@@ -193,12 +178,12 @@ def test_a_consent_is_given_back_when_its_connector_goes_with(
     user = connected.user()
     group = admin.post("/groups", {"name": drive.url}).json["id"]
     assert admin.put(f"/groups/{group}/members/{user.id}", {"role": "editor"}).status == 204
-    settings = {"url": drive.url, "token_url": f"{drive.url}/token", "revoke_url": f"{drive.url}/revoke"}
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "mine"}
+    settings, credentials = drive.connection("google_drive")
+    credentials["refresh_token"] = "mine"
     body = {"name": "D", "type": "google_drive", "settings": settings, "credentials": credentials}
     scope = {"scope": "group", "group_id": group} if end == "the group" else {}
     own = user.post("/connectors", body | scope).json["id"]
-    _allow_private(connected, own)
+    allow_private(connected, own)
     deleted = admin.delete(f"/groups/{group}") if end == "the group" else user.delete("/me")
     assert deleted.status == 204
     assert connected.rows("select count(*) from connectors where id = %s", own) == [(0,)]

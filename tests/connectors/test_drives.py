@@ -29,12 +29,9 @@ def drive() -> Iterator[drives.DrivePeer]:
 
 @pytest.fixture(params=["google_drive", "onedrive"])
 def library(request: pytest.FixtureRequest, connected: Service, admin: User, drive: drives.DrivePeer) -> Library:
-    if request.param == "google_drive":
-        settings = {"url": drive.url, "token_url": f"{drive.url}/token"}
-        credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "r"}
-    else:
-        settings = {"tenant": "acme", "drive": "d1", "url": f"{drive.url}/v1.0", "login_url": drive.url}
-        credentials = {"client_id": "c", "client_secret": drives.SECRET}
+    settings, credentials = drive.connection(request.param)
+    if request.param == "onedrive":
+        del credentials["refresh_token"]  # the application's own rights
     name = f"{request.param} {drive.url}"
     return Library.connect(connected, admin, request.param, settings, name=name, credentials=credentials)
 
@@ -133,11 +130,8 @@ def test_google_documents_are_exported_and_shortcuts_stand_for_their_files(
 def test_a_users_consent_connects_a_drive_and_only_that_user_can_end_what_began(
     connected: Service, admin: User, drive: drives.DrivePeer, kind: str
 ) -> None:
-    addresses = {"authorize_url": f"{drive.url}/authorize", "token_url": f"{drive.url}/token"}
-    settings = {"url": drive.url} | addresses
-    if kind == "onedrive":
-        settings = {"tenant": "acme", "drive": "d1", "url": f"{drive.url}/v1.0", "login_url": drive.url}
-    client = {"client_id": "c", "client_secret": drives.SECRET}
+    settings, client = drive.connection(kind)
+    del client["refresh_token"]
     library = Library.connect(connected, admin, kind, settings, name=f"consent {kind} {drive.url}", credentials=client)
     back = "https://alcove.example.org/connected"
     page = admin.post(f"{library.path}/authorization", {"redirect_uri": back})

@@ -102,3 +102,13 @@ def test_a_listing_that_is_too_big_is_the_sources_failure(connected: Service, ad
         credentials = {"access_key_id": "test", "secret_access_key": "test"}
         library = Library.connect(connected, admin, "file", settings, name="big", credentials=credentials)
         assert library.sync()["error"]["code"] == "source_unavailable"
+
+
+def test_a_web_page_in_place_of_an_object_replaces_no_text(library: Library, bucket: Bucket) -> None:
+    library.sync()
+    page = b"<html><form>Log in</form></html>"
+    bucket.client.put_object(Bucket=bucket.name, Key="manuals/pump.md", Body=page, ContentType="text/html")
+    run = library.sync()
+    assert (run["status"], counts(run)) == ("completed", {"unchanged": 1, "failed": 1})
+    assert "web page" in library.items()["manuals/pump.md"]["error"]
+    assert "ninety days" in library.text(library.paths()["pump.md"])

@@ -129,3 +129,26 @@ def test_a_token_is_sealed_and_opens_the_repository(
     assert counts(library.sync()) == {"created": 1}
     assert repository.token not in connected.dump()
     assert repository.token not in str(library.state())
+
+
+def test_another_branch_and_patterns_decide_what_is_read(
+    connected: Service, admin: User, repository: git.Repository
+) -> None:
+    settings = {"url": repository.url, "include": ["*.md", "src/*"], "exclude": ["docs/*"]}
+    library = Library.connect(connected, admin, "git", settings, name=f"patterns {repository.url}")
+    library.sync(ingest=False)
+    assert set(library.paths()) == {"README.md", "src/pump.py"}
+    repository.push("trunk")
+    repository.commit({"late.md": "# Late\n\nNot on the other branch.\n"})
+    settings = {"url": repository.url, "branch": "trunk"}
+    library = Library.connect(connected, admin, "git", settings, name=f"branch {repository.url}")
+    library.sync(ingest=False)
+    assert set(library.paths()) == {"README.md", "docs/valve.md", "src/pump.py"}
+
+
+def test_of_a_history_only_the_last_commit_is_fetched(library: Library, repository: git.Repository) -> None:
+    repository.commit({"former.md": "# Former\n\nIt lies in the history alone.\n"})
+    repository.commit({"former.md": None})
+    repository.forget("former.md")
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 3}), run["error"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.connectors.connected import Library, counts
-from tests.connectors.matrix import Matrix
+from tests.connectors.matrix import DriveMatrix, TeamMatrix
 from tests.peers import drives, teams
 from tests.service import Service, User
 
@@ -39,14 +39,10 @@ def _titles(user: User, word: str) -> list[str]:
 
 
 def _connect(connected: Service, admin: User, drive: drives.DrivePeer, kind: str) -> Library:
-    if kind == "onedrive":
-        settings: dict[str, Any] = {"tenant": "acme", "drive": "d1", "url": f"{drive.url}/v1.0", "login_url": drive.url}
-    else:
-        settings = {"url": drive.url, "token_url": f"{drive.url}/token", "directory_url": drive.url}
-        if kind == "shared_drive":
-            drive.is_shared_drive = True
-            settings["shared_drive"] = "sd1"
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "r"}
+    settings, credentials = drive.connection(kind)
+    if kind == "shared_drive":
+        drive.is_shared_drive = True
+        settings["shared_drive"] = "sd1"
     return Library.connect(
         connected,
         admin,
@@ -63,14 +59,30 @@ def _connect(connected: Service, admin: User, drive: drives.DrivePeer, kind: str
 def test_every_user_sees_what_the_source_lets_the_user_read_after_random_grants_and_withdrawals(
     connected: Service, admin: User, staff: dict[str, User], drive: drives.DrivePeer, kind: str
 ) -> None:
-    matrix = Matrix(drive, [*staff], DOMAIN if kind != "onedrive" else None, random.Random(kind))
+    matrix = DriveMatrix([*staff], random.Random(kind), drive, DOMAIN if kind != "onedrive" else None)
     matrix.fill(documents=12, folders=3)
     library = _connect(connected, admin, drive, kind)
-    for _ in range(4):
-        run = library.sync(ingest=False)
+    for number in range(4):
+        run = library.sync(ingest=number == 0 and kind == "google_drive")
         assert run["status"] == "completed", run
         assert matrix.differences(connected, library.connector["id"], staff, admin) == []
         matrix.disturb(8)
+
+
+def test_every_user_sees_the_threads_of_the_channels_that_the_user_is_in_after_random_changes(
+    connected: Service, admin: User, staff: dict[str, User]
+) -> None:
+    with teams.serve() as team:
+        matrix = TeamMatrix([*staff], random.Random("teams"), team)
+        matrix.fill()
+        settings, credentials = team.connection()
+        more = {"scope": "org", "mirrors_readers": True, "credentials": credentials, "most_removed_percent": 100}
+        library = Library.connect(connected, admin, "teams", settings, name=team.url, **more)
+        for _ in range(5):
+            run = library.sync(ingest=False)
+            assert run["status"] == "completed", run
+            assert matrix.differences(connected, library.connector["id"], staff, admin) == []
+            matrix.disturb(8)
 
 
 def test_a_withdrawn_right_ends_with_the_run_that_sees_it_also_where_the_page_fails(
@@ -129,6 +141,25 @@ def test_what_nobody_tells_is_its_owners_and_groups_that_are_refused_grant_nobod
     assert _titles(user, "crane") == []
 
 
+@pytest.mark.parametrize("kind", ["google_drive", "onedrive"])
+def test_an_answer_of_another_form_about_a_group_is_the_sources_failure(
+    connected: Service, admin: User, staff: dict[str, User], drive: drives.DrivePeer, kind: str
+) -> None:
+    address, user = next(iter(staff.items()))
+    drive.put("a", "a.md", "The derrick lifts five tons.")
+    drive.grant("a", ("group", "ours"))
+    drive.sharing.groups["ours"] = {address}
+    library = _connect(connected, admin, drive, kind)
+    library.sync()
+    assert _titles(user, "derrick") == ["a.md"]
+    drive.other_form = []
+    run = library.sync()
+    assert (run["status"], run["error"]["code"]) == ("running", "source_unavailable")
+    assert _titles(user, "derrick") == ["a.md"]
+    drive.other_form = None
+    assert library.resume()["status"] == "completed"
+
+
 def test_only_an_organisations_connector_mirrors_readers_and_its_documents_go_with_it(
     connected: Service, admin: User, staff: dict[str, User], drive: drives.DrivePeer
 ) -> None:
@@ -170,8 +201,7 @@ def test_a_new_owner_follows_the_readers_on(
     assert _titles(admin, "press") == []
     moved = heir.request("PATCH", library.path, {"settings": {"url": "https://drive.example.org"}})
     assert (moved.status, moved.json["code"]) == (409, "settings_fixed")
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "r"}
-    settings = {"credentials": credentials, "allow_private_addresses": True}
+    settings = {"credentials": drive.connection("google_drive")[1], "allow_private_addresses": True}
     assert heir.request("PATCH", library.path, settings).status == 200
     drive.grant("a")
     drive.put("a", "press.md", "The press is green.")
@@ -187,8 +217,7 @@ def test_a_channels_threads_are_its_members(connected: Service, admin: User, sta
         team.write("pumps", "1", "The pelton turbine leaks.")
         team.write("cranes", "2", "The pelton turbine was lifted.")
         team.members = {"pumps": [one, two], "cranes": [two]}
-        settings = {"tenant": "acme", "team": "t1", "url": f"{team.url}/v1.0", "login_url": team.url}
-        credentials = {"client_id": "c", "client_secret": "secret-0123456789"}
+        settings, credentials = team.connection()
         more = {"scope": "org", "mirrors_readers": True, "credentials": credentials}
         library = Library.connect(connected, admin, "teams", settings, name=team.url, **more)
         library.sync()

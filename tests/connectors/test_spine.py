@@ -1,6 +1,7 @@
 """What every connector does: runs under a lease, rights, the schedule, what a person changes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
@@ -9,8 +10,9 @@ from chalicelib.config.registry.filters import SourceType
 from chalicelib.core import identity, outbound
 from chalicelib.core.browsing import Browser
 from chalicelib.core.errors import LeaseLostError
-from chalicelib.knowledge.connectors import runs, syncing, types
+from chalicelib.knowledge.connectors import bounds, runs, syncing, types
 from chalicelib.knowledge.connectors.models import ConnectorType
+from chalicelib.knowledge.connectors.types.web import site as site_module
 from tests.connectors.connected import Library, counts
 from tests.peers import web
 from tests.service import Service, User
@@ -217,3 +219,64 @@ def test_a_deleted_connector_leaves_its_documents(library: Library, site: web.Si
     remaining = library.user.get(f"/documents/{document}").json
     assert (remaining["connector_id"], remaining["title"]) == (None, "Pump 1")
     assert library.user.put(f"/documents/{document}/content", {"content": "Mine now."}).status == 202
+
+
+def test_a_failure_is_said_once_to_administrators_and_the_next_run_waits_longer_each_time(
+    library: Library, site: web.Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert library.user.request("PATCH", library.path, {"refresh_minutes": 1}).status == 200
+    site.credentials = "Basic bm86bm8="
+    waits = "select extract(epoch from next_run_at - now()) from connectors where id = %s"
+    pauses = []
+    for _ in range(3):
+        assert library.sync(ingest=False)["error"]["code"] == "credentials_refused"
+        pauses.append(float(library.service.rows(waits, library.connector["id"])[0][0]))
+    assert 290 < pauses[0] < pauses[1] < pauses[2] < 1300
+    assert library.state()["status"] == "error"
+    events = "select event_type, severity, description from self_healing_events where entity_id = %s"
+    ((kind, severity, description),) = library.service.rows(events, library.connector["id"])
+    assert (kind, severity) == ("connector_error", "critical")
+    assert library.connector["name"] in description
+    assert '"SyncRuns"' in capsys.readouterr().out
+    site.credentials = None
+    assert library.sync(ingest=False)["status"] == "completed"
+    assert library.state()["error"] is None
+
+
+@pytest.mark.parametrize("bound", ["MOST_PAGES", "MOST_BYTES", "MOST_TIME"])
+def test_a_run_that_takes_more_than_a_run_may_ends_with_a_word_and_loses_nothing(
+    library: Library, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_module, "_PAGES", 1)
+    monkeypatch.setattr(bounds, bound, {"MOST_PAGES": 3, "MOST_BYTES": 50, "MOST_TIME": timedelta(0)}[bound])
+    run = library.sync(ingest=False)
+    assert (run["status"], run["error"]["code"]) == ("failed", "sync_too_large")
+    assert len(library.items()) == run["created"] < PAGES
+    monkeypatch.undo()
+    assert library.sync(ingest=False)["status"] == "completed"
+    assert len(library.items()) == PAGES + 1
+
+
+def test_searches_use_the_former_text_until_the_new_one_is_read(library: Library, site: web.Site) -> None:
+    site.put("/3", "<title>Pump 3</title><main>Pump number 3 has a vermilion hull.</main>")
+    library.sync()
+    site.put("/3", "<title>Pump 3</title><main>Pump number 3 has a tangerine hull.</main>")
+    assert library.sync(ingest=False)["updated"] == 1
+
+    def finds(word: str) -> bool:
+        return any(word in hit["text"] for hit in library.user.search(word, mode="lexical"))
+
+    assert finds("vermilion")
+    assert not finds("tangerine")
+    library.service.pump_ingest()
+    assert finds("tangerine")
+    assert not finds("vermilion")
+
+
+def test_how_much_a_run_may_remove_is_the_connectors_to_say(library: Library, site: web.Site) -> None:
+    library.sync(ingest=False)
+    for number in range(5):
+        del site.pages[f"/{number}"]
+    assert library.sync(ingest=False)["error"]["code"] == "too_many_removals"
+    assert library.user.request("PATCH", library.path, {"most_removed_percent": 50}).status == 200
+    assert counts(library.sync(ingest=False)) == {"removed": 5, "unchanged": 8}

@@ -22,8 +22,7 @@ def team() -> Iterator[teams.TeamPeer]:
 
 @pytest.fixture
 def library(connected: Service, admin: User, team: teams.TeamPeer) -> Library:
-    settings = {"tenant": "acme", "team": "t1", "url": f"{team.url}/v1.0", "login_url": team.url}
-    credentials = {"client_id": "c", "client_secret": "secret-0123456789"}
+    settings, credentials = team.connection()
     return Library.connect(connected, admin, "teams", settings, name=team.url, credentials=credentials)
 
 
@@ -50,3 +49,25 @@ def test_a_forgotten_delta_lists_everything_and_loses_nothing(library: Library, 
     run = library.sync(ingest=False)
     assert (run["status"], counts(run)) == ("completed", {"unchanged": 3})
     assert library.paths() == before
+
+
+@pytest.mark.parametrize("how", ["deleted", "not chosen"])
+def test_a_channel_that_the_team_no_longer_has_or_that_is_not_chosen_takes_its_threads_along(
+    library: Library, team: teams.TeamPeer, how: str
+) -> None:
+    library.sync(ingest=False)
+    if how == "deleted":
+        del team.messages["cranes"]
+    else:
+        settings = team.connection()[0] | {"channels": ["pumps"]}
+        assert library.user.request("PATCH", library.path, {"settings": settings}).status == 200
+    run = library.sync(ingest=False)
+    assert (run["status"], run["removed"]) == ("completed", 1)
+    assert set(library.items()) == {"pumps/1", "pumps/5"}
+    assert counts(library.sync(ingest=False)) == {"unchanged": 2}
+
+
+def test_a_team_that_shows_no_channel_loses_nothing(library: Library, team: teams.TeamPeer) -> None:
+    library.sync(ingest=False)
+    team.messages.clear()
+    assert counts(library.sync(ingest=False)) == {"unchanged": 3}

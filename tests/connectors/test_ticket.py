@@ -1,10 +1,10 @@
 """Connectors of trackers, against servers that answer as the trackers' references describe."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from chalicelib.knowledge.connectors.types.ticket import project
 from tests.connectors.connected import Library, counts
 from tests.peers import trackers
 from tests.service import Service, User
@@ -27,14 +27,7 @@ def library(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> L
 
 
 def _connect(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> Library:
-    system, _, deployment = tracker.system.partition("-")
-    project = {"github": "acme/pumps", "gitlab": "acme/pumps", "jira": "ACME", "redmine": "acme"}[system]
-    settings: dict[str, Any] = {"system": system, "url": tracker.url, "project": project}
-    credentials = {"token": trackers.TOKEN}
-    if deployment:
-        settings["deployment"] = deployment
-    if deployment == "cloud":
-        credentials["username"] = "ada@example.org"
+    settings, credentials = tracker.connection()
     return Library.connect(connected, admin, "ticket", settings, name=tracker.url, credentials=credentials)
 
 
@@ -153,3 +146,28 @@ def test_a_page_of_pull_requests_alone_is_read_once(connected: Service, admin: U
         run = library.user.get(f"{library.path}/runs").json["items"][0]
         assert (run["started_by"], run["status"], run["unchanged"]) == ("schedule", "completed", 1)
         assert tracker.requests["/repos/acme/pumps/issues"] - listed <= 2
+
+
+def test_a_file_of_a_private_repository_counts_as_failed_and_says_why(connected: Service, admin: User) -> None:
+    with trackers.serve("github") as tracker:
+        tracker.is_private = True
+        tracker.write(1, "Pump 1 leaks", "The seal of pump 1 is worn.", report_txt=b"The pressure is four bar.")
+        library = _connect(connected, admin, tracker)
+        run = library.sync(ingest=False)
+        assert (run["status"], counts(run)) == ("completed", {"created": 1, "failed": 1})
+        ((failed,),) = [library.user.get(f"{library.path}/items?failed=true").json["items"]]
+        assert "private repository" in failed["error"]
+        tracker.is_private = False
+        assert counts(library.sync(ingest=False)) == {"created": 1, "unchanged": 1}
+
+
+def test_of_the_files_that_a_ticket_links_to_so_many_are_read(
+    connected: Service, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "_MOST_LINKED", 2)
+    with trackers.serve("gitlab") as tracker:
+        tracker.write(1, "Pump 1 leaks", "The seal of pump 1 is worn.")
+        tracker.tickets[1].files = {f"report{number}.txt": b"The pressure is four bar." for number in range(4)}
+        library = _connect(connected, admin, tracker)
+        assert counts(library.sync(ingest=False)) == {"created": 3}
+        assert counts(library.sync(ingest=False)) == {"unchanged": 3}

@@ -27,7 +27,7 @@ from bench.commands import Command, parser
 from infra.local import instances
 from infra.local.instances import Knobs, Place
 from tests.endurance.mirrors import ADDRESSES, KINDS, Mirror, served
-from tests.service import Database, Service, User
+from tests.service import Service, User
 
 COMMAND = Command(
     "Change sources at random while syncing, ingesting and the database are killed, then compare item by item",
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         place = stack.enter_context(instances.place(Knobs(sync_lease=5.0), visibility_seconds=5))
         os.environ.update(place.environment)
-        service = service_at(place)
+        service = Service.at(place)
         admin = service.log_in(place.administrator["email"], place.administrator["password"])
         people = _people(service)
         folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
@@ -56,13 +56,13 @@ def main(arguments: list[str]) -> int:
             mirror.fill(20)
             mirror.connect(service, admin)
         started = time.monotonic()
-        for function, number in (("sync", 2), ("ingest", 1)):
+        for function, number in (("sync", 2), ("ingest", 2)):
             place.add(function, number)
         stop = threading.Event()
         keeper = threading.Thread(target=_repair, args=(stop,), daemon=True)
         keeper.start()
         try:
-            killed = _disturb(place, mirrors, chance, options)
+            changes, killed = _disturb(place, mirrors, chance, options)
             problems = _settle(place, mirrors)
             for mirror in mirrors:
                 problems[f"{mirror.name}: seen by the wrong people"] += mirror.misread(service, people, admin)
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
             keeper.join()
         items = {mirror.name: len(mirror.expected()) for mirror in mirrors}
         print(
-            f"{options.changes} changes at each of {len(mirrors)} sources, {killed.total()} kills {dict(killed)} in "
+            f"{changes} changes at {len(mirrors)} sources, {killed.total()} kills {dict(killed)} in "
             f"{time.monotonic() - started:.0f} s, {sum(items.values())} items at the end {items}, "
             f"{len(people)} users; problems: {dict(problems)}"
         )
@@ -85,24 +85,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     described = parser(__name__, __doc__)
     described.add_argument("--changes", type=int, default=1000, help="at each source")
     described.add_argument("--kills", type=int, default=200)
+    described.add_argument("--minutes", type=float, help="change and kill no longer than this, whatever is left")
     described.add_argument("--seed", type=int, default=1)
     described.add_argument("--sources", nargs="+", choices=KINDS, default=list(KINDS))
     return described.parse_args(arguments)
-
-
-def service_at(place: Place) -> Service:
-    """The stack's service, for a client in this process."""
-    from chalicelib.core import process
-    from tests import places
-
-    process.forget()
-    server, name = place.server, "alcove"
-    secrets = {
-        role: {"host": server.host, "port": server.port, "dbname": name, "username": f"alcove_{role}", "password": word}
-        for role, word in (("owner", server.owner_password), ("app", server.app_password))
-    }
-    lent = places.Place(place.environment["ALCOVE_BUCKET"], place.queues, place.environment)
-    return Service(Database(secrets["owner"], secrets["app"]), lent)
 
 
 def _people(service: Service) -> dict[str, User]:
@@ -131,12 +117,19 @@ def _repair(stop: threading.Event) -> None:
             logger().exception("repair failed")
 
 
-def _disturb(place: Place, mirrors: list[Mirror], chance: random.Random, options: argparse.Namespace) -> Counter[str]:
+def _disturb(
+    place: Place, mirrors: list[Mirror], chance: random.Random, options: argparse.Namespace
+) -> tuple[int, Counter[str]]:
+    """Change the sources and kill; returns how many changes there were, and the kills."""
     killed: Counter[str] = Counter()
     order = [mirror for mirror in mirrors for _ in range(options.changes)]
     chance.shuffle(order)
-    done = 0
+    done, started = 0, time.monotonic()
     for number, mirror in enumerate(order):
+        if number % max(1, len(order) // 20) == 0:
+            _report(f"{number} of {len(order)} changes, {done} kills after {time.monotonic() - started:.0f} s")
+        if options.minutes is not None and time.monotonic() - started > 60 * options.minutes:
+            return number, killed
         mirror.change(chance)
         if number % 3 == 0:
             _ask(mirror)
@@ -150,7 +143,7 @@ def _disturb(place: Place, mirrors: list[Mirror], chance: random.Random, options
                 place.kill(victim, chance.randrange(len(place.pids[victim])))
                 place.add(victim)
             killed[victim] += 1
-    return killed
+    return len(order), killed
 
 
 def _ask(mirror: Mirror) -> dict[str, Any] | None:
@@ -170,13 +163,30 @@ def _settle(place: Place, mirrors: list[Mirror]) -> Counter[str]:
         for _ in range(2):
             if not _completed(mirror):
                 problems[f"{mirror.name}: no run completed"] += 1
-    deadline = time.monotonic() + _WAIT_SECONDS
-    waiting = "select count(*) from documents where deleted_at is null and status in ('pending', 'processing')"
-    while place.rows(waiting)[0][0] and time.monotonic() < deadline:
-        time.sleep(1.0)
+        _report(f"{mirror.name} was synced in peace")
+    _wait_for_ingestion(place)
     for mirror in mirrors:
         problems += _compare(place, mirror)
     return problems
+
+
+def _wait_for_ingestion(place: Place) -> None:
+    """Wait until no document waits; given up when none was read for a while."""
+    waiting = "select count(*) from documents where deleted_at is null and status in ('pending', 'processing')"
+    least, deadline, reported = sys.maxsize, 0.0, 0.0
+    while left := place.rows(waiting)[0][0]:
+        if left < least:
+            least, deadline = left, time.monotonic() + _WAIT_SECONDS
+        if time.monotonic() > deadline:
+            return
+        if time.monotonic() > reported + 30:
+            reported = time.monotonic()
+            _report(f"{left} documents wait")
+        time.sleep(1.0)
+
+
+def _report(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
 
 
 def _completed(mirror: Mirror) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 
 from tests.connectors.connected import Library
-from tests.connectors.matrix import Matrix
+from tests.connectors.matrix import DriveMatrix
 from tests.peers import drives, git, trackers, web
 from tests.service import Service, User
 
@@ -208,7 +208,7 @@ class DriveMirror(Mirror):
 
     def fill(self, number: int) -> None:
         domain = ADDRESSES[0].partition("@")[2] if self.type == "google_drive" else None
-        self.matrix = Matrix(self.peer, ADDRESSES, domain, random.Random(self.name))
+        self.matrix = DriveMatrix(ADDRESSES, random.Random(self.name), self.peer, domain)
         self.matrix.fill(documents=3 * number, folders=8)
 
     def change(self, chance: random.Random) -> None:
@@ -256,14 +256,9 @@ def _serve(kind: str, folder: Path, stack: Any) -> Mirror:
         return BucketMirror(kind, client, settings, {"access_key_id": "test", "secret_access_key": "test"})
     if kind in {"gitlab", "redmine"}:
         tracker = stack.enter_context(trackers.serve(kind))
-        project = {"gitlab": "acme/pumps", "redmine": "acme"}[kind]
-        settings = {"system": kind, "url": tracker.url, "project": project}
-        return TicketMirror(kind, tracker, settings, {"token": trackers.TOKEN})
+        return TicketMirror(kind, tracker, *tracker.connection())
     drive = stack.enter_context(drives.serve())
-    credentials = {"client_id": "c", "client_secret": drives.SECRET, "refresh_token": "r"}
-    settings = {"url": drive.url, "token_url": f"{drive.url}/token", "directory_url": drive.url}
-    if kind == "onedrive":
-        settings = {"tenant": "acme", "drive": "d1", "url": f"{drive.url}/v1.0", "login_url": drive.url}
+    settings, credentials = drive.connection(kind)
     return DriveMirror(kind, drive, settings, credentials, {"scope": "org", "mirrors_readers": True})
 
 

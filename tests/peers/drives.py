@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +66,20 @@ class DrivePeer:
     revoked: list[str] = field(default_factory=list)
     consents: dict[str, dict[str, str]] = field(default_factory=dict)
     refreshed_with: str | None = None
+    # How many more files it gives before it asks for a pause of ten minutes; the user's consent is gone; what happens
+    # when the next file is asked for.
+    quota: int | None = None
+    is_revoked: bool = False
+    meanwhile: Callable[[], object] | None = None
+
+    def connection(self, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The settings and the credentials of a connector of this drive, a `google_drive` or a `onedrive`."""
+        credentials = {"client_id": "c", "client_secret": SECRET, "refresh_token": "r"}
+        if kind == "onedrive":
+            settings = {"tenant": "acme", "drive": "d1", "url": f"{self.url}/v1.0", "login_url": self.url}
+            return settings, credentials
+        settings = {"url": self.url, "directory_url": self.url, "authorize_url": f"{self.url}/authorize"}
+        return settings | {name: f"{self.url}/{name[:-4]}" for name in ("token_url", "revoke_url")}, credentials
 
     def put(self, node_id: str, name: str, text: str | None = None, parent: str = "root", **more: Any) -> None:
         """Create or change a file; without a text, a folder, or a file's name and place."""
@@ -129,7 +143,7 @@ def _answer(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         return _log_in(peer, request)
     if request.path.startswith("/bytes/"):  # without a token, as Microsoft's links have their own
         return _bytes(peer, peer.nodes[request.path.removeprefix("/bytes/")])
-    if request.header("Authorization") != "Bearer access":
+    if request.header("Authorization") != "Bearer access" or peer.is_revoked:
         return as_json({"error": {"code": 401}}, 401)
     if peer.status != 200:
         return as_json({"error": {"code": peer.status}}, peer.status)
@@ -156,13 +170,20 @@ def _log_in(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     if peer.rotating:
         return _rotate(peer, str(peer.refreshed_with))
     is_known = request.form.get("client_secret") == SECRET or "assertion" in request.form
-    if peer.is_locked or not is_known:
+    if peer.is_locked or peer.is_revoked or not is_known:
         return as_json({"error": "invalid_grant"}, 400)
     return as_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
 
 
 def _bytes(peer: DrivePeer, node: Node) -> PeerResponse:
+    if peer.quota is not None:
+        if peer.quota == 0:
+            return as_json({"error": {"code": 429}}, 429, Retry_After="600")
+        peer.quota -= 1
     peer.downloads += 1
+    meanwhile, peer.meanwhile = peer.meanwhile, None
+    if meanwhile is not None:
+        meanwhile()
     if node.id in peer.broken:
         return PeerResponse(500, b"broken")
     if peer.has_login_page:

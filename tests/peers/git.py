@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dulwich import porcelain
+from dulwich.objects import Blob
 from dulwich.repo import Repo
 
 from tests.peers import serving
@@ -25,6 +27,8 @@ class Repository:
     token: str | None = None
     requests: "Counter[str]" = field(default_factory=Counter)
     is_down: bool = False
+    # The hashes of files' bytes, by path.
+    blobs: dict[str, str] = field(default_factory=dict)
 
     def commit(self, files: dict[str, str | bytes | None], author: str = "Ada Lovelace <ada@example.org>") -> str:
         """Write, or with None delete, files; commit and push them. Returns the commit."""
@@ -41,15 +45,35 @@ class Repository:
         if removed:
             porcelain.remove(str(work), removed)
         created = porcelain.commit(str(work), message=b"Change", author=author.encode(), committer=author.encode())
+        for path in (path for path, content in files.items() if content is not None):
+            self.blobs[path] = Blob.from_string((work / path).read_bytes()).id.decode()
+        self.push("main")
+        return created.decode()
+
+    def push(self, branch: str) -> None:
+        """Let a branch of the served repository stand at the last commit."""
         porcelain.push(
-            str(work),
+            str(self.folder / "work"),
             str(self.folder / "bare.git"),
-            "refs/heads/main:refs/heads/main",
+            f"refs/heads/main:refs/heads/{branch}",
             force=True,
             outstream=io.BytesIO(),
             errstream=io.BytesIO(),
         )
-        return created.decode()
+
+    def forget(self, path: str) -> None:
+        """Lose the bytes of a file of former commits: whoever asks for the history gets none."""
+        with Repo(str(self.folder / "bare.git")) as bare:
+            missing = self.blobs[path]
+            stored = bare.object_store
+            remaining = [(stored[name], None) for name in stored if name.decode() != missing]
+            for pack in stored.packs:
+                pack.close()
+            shutil.rmtree(self.folder / "bare.git" / "objects" / "pack")
+            (self.folder / "bare.git" / "objects" / "pack").mkdir()
+        with Repo(str(self.folder / "bare.git")) as bare:
+            bare.object_store.add_objects(remaining)
+        (self.folder / "bare.git" / "objects" / missing[:2] / missing[2:]).unlink(missing_ok=True)
 
 
 @contextmanager

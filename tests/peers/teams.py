@@ -47,6 +47,11 @@ class TeamPeer:
         self.messages[channel][message_id]["deletedDateTime"] = "2026-01-02T00:00:00Z"
         self.changes[channel].append(message_id)
 
+    def connection(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The settings and the credentials of a connector of this team."""
+        settings = {"tenant": "acme", "team": "t1", "url": f"{self.url}/v1.0", "login_url": self.url}
+        return settings, {"client_id": "c", "client_secret": "secret-0123456789"}
+
 
 @contextmanager
 def serve() -> Iterator[TeamPeer]:

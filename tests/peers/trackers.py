@@ -50,6 +50,20 @@ class TrackerPeer:
     page: int = PAGE
     # A repository whose attachments GitHub shows to people alone.
     is_private: bool = False
+    # What happens after the next answer.
+    meanwhile: Callable[[], object] | None = None
+
+    def connection(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The settings and the credentials of a connector of this tracker."""
+        system, _, deployment = self.system.partition("-")
+        project = {"github": "acme/pumps", "gitlab": "acme/pumps", "jira": "ACME", "redmine": "acme"}[system]
+        settings: dict[str, Any] = {"system": system, "url": self.url, "project": project}
+        credentials = {"token": TOKEN}
+        if deployment:
+            settings["deployment"] = deployment
+        if deployment == "cloud":
+            credentials["username"] = "ada@example.org"
+        return settings, credentials
 
     def write_pull_request(self, number: int) -> None:
         """Create a pull request, which GitHub lists among the issues."""
@@ -118,7 +132,11 @@ def serve(system: str) -> Iterator[TrackerPeer]:
         if request.path.startswith("/files/"):
             _, _, number, name = request.path.split("/", 3)
             return PeerResponse(200, peer.tickets[int(number)].files[name], {"Content-Type": "text/plain"})
-        return protocols[system](peer, request)
+        response = protocols[system](peer, request)
+        meanwhile, peer.meanwhile = peer.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return response
 
     with serving.serve(answer) as peer.url:
         yield peer
@@ -231,6 +249,8 @@ def _gitlab_issue(peer: TrackerPeer, ticket: StoredTicket) -> dict[str, Any]:
 
 def _redmine(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
     if one := re.fullmatch(r"/issues/(\d+)\.json", request.path):
+        if int(one[1]) not in peer.tickets:
+            return as_json({}, 404)
         ticket = peer.tickets[int(one[1])]
         journals = [
             {"user": {"name": "Grace"}, "created_on": peer.at(ticket.updated), "notes": text}
@@ -277,6 +297,9 @@ def _jira(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
             for text in ticket.comments
         ]
         return as_json({"comments": content, "total": len(content), "startAt": 0})
+    if one := re.fullmatch(r"/rest/api/2/issue/(\d+)", request.path):
+        match = peer.tickets.get(int(one[1]))
+        return as_json({"errorMessages": ["no"]}, 404) if match is None else as_json(_jira_issue(peer, match))
     if request.path == "/rest/api/2/serverInfo":
         deployment = "Cloud" if peer.system == "jira-cloud" else "Server"
         return as_json(

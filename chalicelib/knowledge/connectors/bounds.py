@@ -19,9 +19,9 @@ class TooLargeError(Exception):
     """The run takes more than a run may."""
 
 
-def within(work: "Work", page_number: int, idle_pages: int) -> None:
+def within(work: "Work", page_number: int) -> None:
     """Raises TooLargeError when the run has taken what a run may take."""
-    if idle_pages >= MOST_IDLE_PAGES:
+    if work.idle >= MOST_IDLE_PAGES:
         raise TooLargeError(
             f"{MOST_IDLE_PAGES:,} pages of the source in succession were empty, or named what it had named before."
         )

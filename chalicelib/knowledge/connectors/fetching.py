@@ -31,6 +31,7 @@ from chalicelib.knowledge.connectors.sources import (
     Json,
     Listing,
     SourceError,
+    not_understood,
 )
 from chalicelib.knowledge.documents import bucket
 
@@ -56,8 +57,9 @@ class Work:
     # How often the present page was tried, this time included.
     attempts: int
     received: int = 0
-    # What pages named for the first time in this run, and what they have that is not selected.
-    named: int = 0
+    # The pages in succession that were empty or repeated what was named, and whether the present one is such a page.
+    idle: int = 0
+    is_idle: bool = True
     renewed_at: float = field(default_factory=time.monotonic)
 
     def is_over(self) -> bool:
@@ -74,7 +76,7 @@ def page(work: Work, position: Json | None, state: Json) -> Listing:
         listing = storable(work.source.page(position, state))
     except UNEXPECTED as error:
         logger().exception("a source's answer was not understood", connector_id=str(work.claim.connector_id))
-        raise SourceError(f"The source's answer was not understood ({type(error).__name__}).") from error
+        raise SourceError(not_understood(error)) from error
     if listing.cursor is not None and listing.cursor == position:
         raise SourceError("The source names the same page again and again.")
     return listing
@@ -90,13 +92,15 @@ def judge(
 ) -> bool:
     """Decide what an item changes; fetch and stage its bytes if they are new. Returns whether it asked for them."""
     known = stored.get(item.source_id)
-    if known is None and item.moved_from in stored:
+    # Of several new items that say that they are a former one, the first one is.
+    is_taken = any(former == item.moved_from for former, _ in changes.renamed_keys)
+    if known is None and item.moved_from in stored and not is_taken:
         known = stored[item.moved_from]
         changes.renamed_keys.append((item.moved_from, item.source_id))
     is_repeated = known is not None and known.run_id == work.claim.run_id
     if known is not None and is_repeated and (known.has_failed or known.version == item.version is not None):
         return False
-    counts.listed += 0 if is_repeated else 1
+    counts.listed += not is_repeated
     if known is not None and (known.is_excluded or (item.version is not None and known.version == item.version)):
         _retain(item, known, changes)
         counts.unchanged += not is_repeated
@@ -108,6 +112,7 @@ def judge(
         return True
     except (ItemError, SourceError, outbound.OutboundError) as error:
         if isinstance(error, SourceError) and not _is_of_item(work, error):
+            counts.listed -= not is_repeated  # it is listed again
             raise
         if not isinstance(error, ItemError | outbound.AddressError):
             logger().info("an item was not fetched", connector_id=str(work.claim.connector_id), reason=str(error))
@@ -141,7 +146,7 @@ def _fetch(work: Work, item: Item, known: StoredItem | None, ids: Iterator[UUID]
         fetched = work.source.fetch(item, known.known() if known and known.version is not None else None, path)
     except UNEXPECTED as error:
         logger().exception("a source's answer was not understood", connector_id=str(work.claim.connector_id))
-        raise ItemError(f"The source's answer was not understood ({type(error).__name__}).") from error
+        raise ItemError(not_understood(error)) from error
     item = _with(item, storable(fetched))
     if fetched.is_unchanged and known is not None:
         return None, item

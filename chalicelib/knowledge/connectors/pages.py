@@ -105,6 +105,11 @@ def count_with_documents(conn: "Conn", claim: "RunClaim", source_ids: Sequence[s
     return count
 
 
+def settle_paths(conn: "Conn", claim: "RunClaim", repository_id: UUID) -> None:
+    """Give documents the paths of their items that others had when they came, and have no longer."""
+    conn.execute(queries.settle_paths, {"connector": claim.connector_id, "repository": repository_id})
+
+
 def clean_path(path: str) -> str:
     """A path of the source as a repository's: names joined by single slashes, at most 500 characters."""
     names = (
@@ -112,7 +117,7 @@ def clean_path(path: str) -> str:
         for name in path.split("/")
     )
     retained = "/".join(name.strip() for name in names if name.strip() not in {"", ".", ".."}) or "document"
-    return retained if len(retained) <= _LONGEST_PATH else _distinguished(retained, retained)
+    return retained if len(retained) <= _LONGEST_PATH else _shortened(retained)
 
 
 def filename(item: Item) -> str:
@@ -125,9 +130,22 @@ def title_of(item: Item) -> str:
     return " ".join((item.title or filename(item)).split())[:500] or filename(item)
 
 
+def _shortened(path: str) -> str:
+    """A path that is too long: its file's name below as much of its folders as there is room for, with a mark."""
+    folders, _, name = path.rpartition("/")
+    if len(name) > _LONGEST_NAME or not folders:
+        return _distinguished(path, path)
+    mark = _mark(path)
+    return f"{folders[: _LONGEST_PATH - len(mark) - 1 - len(name)]}{mark}/{name}"
+
+
+def _mark(by: str) -> str:
+    return f"~{hashlib.sha256(by.encode()).hexdigest()[:8]}"
+
+
 def _distinguished(path: str, by: str) -> str:
     """The path with a mark made of `by` before its ending, not too long."""
-    mark = f"~{hashlib.sha256(by.encode()).hexdigest()[:8]}"
+    mark = _mark(by)
     pure = PurePosixPath(path)
     suffix = pure.suffix if len(pure.suffix) <= 20 else ""
     return path.removesuffix(suffix)[: _LONGEST_PATH - len(mark) - len(suffix)] + mark + suffix

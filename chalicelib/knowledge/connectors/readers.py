@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from chalicelib.core import identity, rows, sql
+from chalicelib.core.log import logger
 from chalicelib.core.models import Resource
 from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors import runs
-from chalicelib.knowledge.connectors.sources import ConfigurationError, CredentialsError, ItemError, ReadersSource
+from chalicelib.knowledge.connectors.sources import (
+    UNEXPECTED,
+    ConfigurationError,
+    CredentialsError,
+    ItemError,
+    ReadersSource,
+    SourceError,
+    not_understood,
+)
 from chalicelib.knowledge.documents import moves
 
 if TYPE_CHECKING:
@@ -150,6 +159,9 @@ def read_groups(work: "Work") -> bool:
                 members = {cleaned for one in source.members(name.partition(":")[2]) if (cleaned := _clean(one))}
             except ItemError:
                 members, refused = set(), refused + 1
+            except UNEXPECTED as error:
+                logger().exception("a source's answer was not understood", connector_id=str(claim.connector_id))
+                raise SourceError(not_understood(error)) from error
             if len(members) > _MOST_MEMBERS:
                 raise ConfigurationError(f"A group of the source has more than {_MOST_MEMBERS:,} members.")
             with identity.as_owner(claim.owner_id) as conn:

@@ -10,6 +10,7 @@ from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.models import Page, PageQuery, page_of
 from chalicelib.core.settings import settings
 from chalicelib.core.texts import storable
+from chalicelib.knowledge.connectors import bounds
 from chalicelib.knowledge.connectors.models import SyncRun
 
 if TYPE_CHECKING:
@@ -132,20 +133,30 @@ def renew(conn: "Conn", claim: RunClaim) -> None:
         raise LeaseLostError
 
 
-def advance(conn: "Conn", claim: RunClaim, counts: Counts, cursor: "Json | None") -> None:
+def advance(conn: "Conn", claim: RunClaim, counts: Counts, cursor: "Json | None") -> int:
     """Add what was done, and keep the cursor; None keeps the present one. Call it first in a page's transaction.
 
-    With a cursor, or with items that this run had not named, the run got further: what follows is tried for the first
-    time.
+    Returns how often what follows was tried, this time included. With a cursor, or with items that this run had not
+    named, the run got further, and that is the first time.
 
-    Raises LeaseLostError: another worker holds the run, or it was ended or deleted.
+    Raises LeaseLostError: another worker holds the run, or it was ended or deleted; TooLargeError for a cursor that is
+    too long.
     """
+    import psycopg
     from psycopg.types.json import Jsonb
 
     added = {name: getattr(counts, name) for name in Counts.__slots__}
     params = _own(claim) | added | {"cursor": None if cursor is None else Jsonb(dict(cursor))}
-    if conn.execute(queries.advance, params).fetchone() is None:
+    try:
+        row = conn.execute(queries.advance, params).fetchone()
+    except psycopg.errors.CheckViolation as error:
+        if error.diag.constraint_name != "sync_runs_cursor_check":
+            raise
+        raise bounds.TooLargeError("The source has more folders or addresses than a run takes.") from error
+    if row is None:
         raise LeaseLostError
+    attempts: int = row[0]
+    return attempts
 
 
 def restart(conn: "Conn", claim: RunClaim) -> None:

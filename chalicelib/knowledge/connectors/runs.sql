@@ -48,7 +48,7 @@ update sync_runs
        created = created + %(created)s, updated = updated + %(updated)s, removed = removed + %(removed)s,
        unchanged = unchanged + %(unchanged)s, failed = failed + %(failed)s, bytes = bytes + %(bytes)s
  where id = %(run)s and lease_token = %(token)s
-returning id
+returning attempts
 
 -- name: restart
 update sync_runs set cursor = '{"anew": true}', leased_until = now() + %(lease)s

@@ -70,6 +70,11 @@ class ItemDeletedError(Exception):
 UNEXPECTED = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
+def not_understood(error: Exception) -> str:
+    """What people read of such an answer."""
+    return f"The source's answer was not understood ({type(error).__name__})."
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """An item as the source lists it.

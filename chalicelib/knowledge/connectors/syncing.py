@@ -1,6 +1,6 @@
 """A sync run, as one invocation of the function `sync` works on it: page by page, until the run or the time ends.
 
-A page is listed and fetched without a transaction, then stored in one (pages.py), which the run's lease guards. What
+A page is listed and fetched without a transaction, then stored in one (storing.py), which the run's lease guards. What
 was not stored is listed again: so a worker that dies, and one that is slow and was replaced, change nothing. Nothing is
 removed but by the source's word, or after a whole listing, and never more than the connector permits.
 """
@@ -8,7 +8,6 @@ removed but by the source's word, or after a whole listing, and never more than 
 import json
 import tempfile
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from chalicelib.core import errors, identity, metrics, outbound, sealed
 from chalicelib.core.browsing import Browser
 from chalicelib.core.errors import LeaseLostError
 from chalicelib.core.log import logger
-from chalicelib.knowledge.connectors import bounds, fetching, items, pages, readers, runs, types
+from chalicelib.knowledge.connectors import bounds, fetching, readers, runs, storing, types
 from chalicelib.knowledge.connectors.consents import StoredTokens
 from chalicelib.knowledge.connectors.fetching import Work
 from chalicelib.knowledge.connectors.items import StoredItems
-from chalicelib.knowledge.connectors.pages import PageChanges
-from chalicelib.knowledge.connectors.runs import Counts, RunClaim, RunJob
+from chalicelib.knowledge.connectors.runs import RunClaim, RunJob
 from chalicelib.knowledge.connectors.sealed_columns import CREDENTIALS
 from chalicelib.knowledge.connectors.sources import (
     Access,
@@ -32,19 +30,13 @@ from chalicelib.knowledge.connectors.sources import (
     CursorExpiredError,
     ItemDeletedError,
     ItemSource,
-    Listing,
     SourceError,
 )
-from chalicelib.knowledge.documents import bucket
 
 # One invocation works this long, then another one continues.
 WORK_SECONDS = 200.0
 # After this time no request to the source begins: the function ends after 300 seconds.
 ASKING_SECONDS = 230.0
-# The items that one transaction stores.
-_BATCH = 50
-_REMOVALS_PER_TRANSACTION = 200
-_RETRIED_ITEMS = 100
 
 # Failures that only a person can mend, or that the run ends with: their codes (problems.py).
 _CODES: dict[type[Exception], str] = {
@@ -134,9 +126,9 @@ def _run(work: Work) -> bool:
         return False
     cursor = work.job.cursor or {}
     state = {} if cursor.get("anew") else work.job.state
-    position, page_number, idle = cursor.get("at"), work.job.pages, int(cursor.get("idle", 0))
+    position, page_number, work.idle = cursor.get("at"), work.job.pages, int(cursor.get("idle", 0))
     while "ended" not in cursor:
-        bounds.within(work, page_number, idle)
+        bounds.within(work, page_number)
         try:
             listing = fetching.page(work, position, state)
         except CursorExpiredError as error:
@@ -154,115 +146,15 @@ def _run(work: Work) -> bool:
         )
         if cursor.get("at") is not None and not state:
             cursor["anew"] = True
-        cursor["idle"], named = idle, work.named
         position = listing.cursor
-        if not _store_listing(work, listing, cursor):
+        if not storing.listing(work, listing, cursor):
             return False
-        idle = idle + 1 if work.named == named else 0
         if work.is_over() and "ended" not in cursor:
             return False
-    return _finish(work, cursor["ended"])
-
-
-def _store_listing(work: Work, listing: Listing, cursor: dict[str, Any]) -> bool:
-    """Fetch and store a page of the listing; the last part stores the cursor. False when the time ended before."""
-    parts = [listing.items[start : start + _BATCH] for start in range(0, len(listing.items), _BATCH)] or [()]
-    for number, part in enumerate(parts):
-        is_last = number == len(parts) - 1
-        rest = replace(listing, items=part) if is_last else Listing(items=part)
-        if not _store_part(work, rest, cursor if is_last else None):
-            return False
-        if work.is_over() and not is_last:
-            return False
-    return True
-
-
-def _store_part(work: Work, listing: Listing, cursor: dict[str, Any] | None, *, is_retry: bool = False) -> bool:
-    changes, counts = PageChanges(deleted=list(listing.deleted), seen=list(listing.retained)), Counts()
-    requested = {item.source_id for item in listing.items} | {
-        item.moved_from for item in listing.items if item.moved_from
-    }
-    if work.job.mirrors_readers and not is_retry:
-        changes.readers = {
-            item.source_id: readers.UNKNOWN if item.readers is None else item.readers for item in listing.items
-        }
-    with identity.as_owner(work.claim.owner_id) as conn:
-        fetching.renew(work, conn, due=True)
-        stored = items.stored(conn, work.claim.connector_id, requested)
-        ids = iter(pages.new_ids(conn, 2 * len(listing.items)))
-        # Rights that were withdrawn end before anything else is done, and also when the page then fails.
-        known = {source_id: named for source_id, named in changes.readers.items() if source_id in stored}
-        keys = pages.apply(conn, work.claim, work.job, PageChanges(readers=known)) if known else []
-    if keys:
-        bucket.ask_for_ingestion(keys)
-    if work.job.mirrors_readers and is_retry:
-        changes.stored_spaces = {source_id: item.space_id for source_id, item in stored.items()}
-    is_complete = True
-    for item in listing.items:
-        placed = replace(item, path=pages.clean_path(item.path))
-        was_fetched = fetching.judge(work, placed, stored, ids, changes, counts)
-        # At least one item is fetched, so that every invocation gets further.
-        if was_fetched and work.is_over():
-            is_complete = item is listing.items[-1]
-            break
-    moved = {former for former, _ in changes.renamed_keys}
-    changes.deleted = [source_id for source_id in changes.deleted if source_id not in moved]
-    if not is_complete:
-        changes.deleted, changes.seen, cursor = [], [], None
-    with identity.as_owner(work.claim.owner_id) as conn:
-        counts.pages = 1 if cursor is not None else 0
-        counts.removed = pages.count_with_documents(conn, work.claim, changes.deleted)
-        counts.unchanged += len(listing.retained) if cursor is not None else 0
-        if listing.retains_all:
-            counts.unchanged += items.count_documents(conn, work.claim.connector_id)
-        bounds.guard(work, counts.removed)
-        runs.advance(conn, work.claim, counts, cursor)
-        keys = [] if changes.is_empty() else pages.apply(conn, work.claim, work.job, changes)
-    if cursor is not None or counts.listed:
-        work.attempts = 1
-    work.removed += counts.removed
-    work.received += counts.bytes
-    work.named += counts.listed + len(changes.deleted) + len(changes.seen) + listing.others
-    work.renewed_at = time.monotonic()
-    if keys:
-        bucket.ask_for_ingestion(keys)
-    return is_complete
-
-
-def _finish(work: Work, ended: dict[str, Any]) -> bool:
-    """Remove what a whole listing did not name, or try again what earlier runs could not read; end the run."""
-    claim = work.claim
-    if ended["is_whole"]:
-        with identity.as_owner(claim.owner_id) as conn:
-            bounds.guard(work, items.count_vanished(conn, claim.connector_id, claim.run_id))
-        while True:
-            with identity.as_owner(claim.owner_id) as conn:
-                deleted = items.vanished(conn, claim.connector_id, claim.run_id, _REMOVALS_PER_TRANSACTION)
-                removed = pages.count_with_documents(conn, claim, deleted)
-                runs.advance(conn, claim, Counts(removed=removed), None)
-                pages.apply(conn, claim, work.job, PageChanges(deleted=deleted))
-            work.removed += removed
-            if not deleted:
-                break
-            if work.is_over():
-                return False
-    else:
-        _retry_failed(work)
-    if not readers.read_groups(work):
+    if not storing.rest(work, is_whole=cursor["ended"]["is_whole"]) or not readers.read_groups(work):
         return False
-    _end(claim, "completed", state=ended["state"] or {})
+    _end(work.claim, "completed", state=cursor["ended"]["state"] or {})
     return True
-
-
-def _retry_failed(work: Work) -> None:
-    """Try items again that an earlier run could not read: a delta does not name them again."""
-    with identity.as_owner(work.claim.owner_id) as conn:
-        failed = items.failed(conn, work.claim.connector_id, work.claim.run_id, _RETRIED_ITEMS)
-    again = tuple(item.listed() for item in failed)
-    for start in range(0, len(again), _BATCH):
-        if work.is_over():
-            return
-        _store_part(work, Listing(items=again[start : start + _BATCH]), None, is_retry=True)
 
 
 def _continue_later(claim: RunClaim) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree
 
@@ -110,11 +110,11 @@ class BucketPrefix:
 
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — ETags are compared
         """Download an object."""
-        response = self._get(self._object(item.source_id), into)
-        kind = kinds.by_name(PurePosixPath(item.source_id).name)
+        url, name = self._object(item.source_id), item.source_id
+        headers = self._signed("GET", url)
+        response = rest.download(self.access.browser, url, into, name=name, headers=headers, redirect=False)
         version = f"{response.headers.get('etag', '').strip(chr(34))}:{response.size}"
-        named = response.headers.get("content-type")
-        return Fetched(version=version, content_type=kinds.KINDS[kind].content_type if kind else named)
+        return Fetched(version=version, content_type=kinds.content_type_of(name, response.headers.get("content-type")))
 
     def _is_selected(self, entry: "_Entry") -> bool:
         name, settings = entry.key.removeprefix(self.access.settings.prefix), self.access.settings
@@ -148,8 +148,12 @@ class BucketPrefix:
     def _object(self, key: str) -> str:
         return f"{self.url}/{quote(key, safe='/~')}"
 
-    def _get(self, url: str, into: Path | None = None, method: str = "GET") -> Response:
-        """A signed request (Signature Version 4). Raises as rest.request() does."""
+    def _get(self, url: str, method: str = "GET") -> Response:
+        """A signed request. Raises as rest.request() does."""
+        return rest.request(self.access.browser, method, url, headers=self._signed(method, url), redirect=False)
+
+    def _signed(self, method: str, url: str) -> dict[str, str]:
+        """The headers of a request (Signature Version 4)."""
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.credentials import Credentials
@@ -159,9 +163,7 @@ class BucketPrefix:
         S3SigV4Auth(
             Credentials(keys.access_key_id, keys.secret_access_key), "s3", self.access.settings.region
         ).add_auth(request)
-        headers = {name: str(value) for name, value in request.headers.items()}
-        limits: dict[str, Any] = {} if into is None else {"into": into, "limits": rest.FILE_LIMITS}
-        return rest.request(self.access.browser, method, url, headers=headers, redirect=False, **limits)
+        return {name: str(value) for name, value in request.headers.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.knowledge.connectors.sources import Json
 
-_DEEPEST = 100
 # Where readers are mirrored, everything is listed once in this time, whatever the changes name.
 _WHOLE_EVERY = timedelta(hours=24)
 # A map of more folders is not stored: a run in which a folder changed then lists the whole source.
@@ -49,14 +48,14 @@ class Folders:
     def path(self, name: str, parent: str) -> str | None:
         """The path of a file in a folder, from the root on; None for a file that is not below a root."""
         names, identity = [name], parent
-        for _ in range(_DEEPEST):
+        for _ in range(len(self.known) + 1):
             if identity in self.roots:
                 return "/".join(reversed(names))
             if identity not in self.known:
                 return None if self.roots else "/".join(reversed(names))
             folder, identity, _ = self.known[identity]
             names.append(folder)
-        return None
+        return None  # a folder lies in itself
 
 
 def mark(readers: Iterable[str] | None) -> str:

@@ -141,8 +141,7 @@ class GitRepository:
         if content.startswith(_LARGE_FILE_STORAGE):
             raise ItemError("The file is in Git LFS, which is not read.")
         into.write_bytes(content)
-        kind = kinds.by_name(PurePosixPath(item.source_id).name)
-        return Fetched(version=blob.decode(), content_type=kinds.KINDS[kind].content_type if kind else "text/plain")
+        return Fetched(version=blob.decode(), content_type=kinds.content_type_of(item.source_id, "text/plain"))
 
     def _scope(self) -> str:
         settings = self.access.settings

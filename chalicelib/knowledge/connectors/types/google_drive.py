@@ -131,7 +131,9 @@ class GoogleDrive:
         }
         content = self._get("/drive/v3/changes", {**self._drive(), **parameters})
         items, deleted = list[Item](), list[str]()
-        for change in content.get("changes", []):
+        # The last word about a file counts.
+        latest = {change.get("fileId"): change for change in content.get("changes", [])}
+        for change in latest.values():
             if change.get("changeType") == "drive":  # the shared drive itself: its name, or its members
                 if self.access.mirrors_readers:
                     raise CursorExpiredError

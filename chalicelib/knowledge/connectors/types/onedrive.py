@@ -164,9 +164,7 @@ class OneDrive:
         drive, name = quote(str(item.metadata["drive"])), quote(str(item.metadata["id"]))
         url = f"{self.access.settings.url}/drives/{drive}/items/{name}/content"
         response = rest.download(self.access.browser, url, into, name=item.path)
-        kind = kinds.by_name(item.path)
-        named = response.headers.get("content-type", "").partition(";")[0]
-        return Fetched(content_type=kinds.KINDS[kind].content_type if kind else named or None)
+        return Fetched(content_type=kinds.content_type_of(item.path, response.headers.get("content-type")))
 
     def _readers_of(self, entries: Iterable[Any]) -> dict[str, frozenset[str] | None]:
         """The readers of files and folders, where they are mirrored."""

@@ -23,9 +23,13 @@ from chalicelib.knowledge.ingestion.extraction import kinds
 
 # A short pause that a source asks for is waited for within the invocation.
 _LONGEST_WAIT = 20.0
-FILE_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
+_FILE_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_ITEM_BYTES)
 # What Google says with status 403 when there were too many requests (Drive API, "Resolve errors").
 _LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded|dailyLimitExceeded)"')
+
+
+class UnknownCredentialsError(CredentialsError):
+    """The source no longer knows the credentials (401), whatever was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,16 @@ def download(browser: Browser, url: str, into: Path, *, name: str, **options: An
     """The file called `name`, written to `into`.
 
     Raises ItemDeletedError for 404 and 410; ItemError for a file that is too big, comes too slowly, is refused, leads
-    to an address that is not allowed, or is a web page instead, as from a login; SourceError.
+    to an address that is not allowed, or is a web page instead, as from a login; SourceError, which for 401 of the
+    source itself is UnknownCredentialsError.
     """
     try:
-        response = request(browser, "GET", url, into=into, limits=FILE_LIMITS, **options)
+        response = request(browser, "GET", url, into=into, limits=_FILE_LIMITS, **options)
     except CursorExpiredError as error:
         raise ItemDeletedError(str(error)) from error
     except CredentialsError as error:
+        if isinstance(error, UnknownCredentialsError) and browser.is_home(url):
+            raise
         raise ItemError(f"{urlsplit(url).hostname} does not let this file be downloaded.") from error
     except ConfigurationError as error:
         raise ItemError(str(error)) from error
@@ -110,7 +117,9 @@ def _failure(response: Response, host: str, pause: float | None) -> Exception:
     if pause is not None:
         return SourceError(sentence, retry_after=pause)
     if response.status in {401, 403}:
-        return CredentialsError(f"{sentence} Check the credentials, and what they may read.")
+        is_refused = response.status == 401 and not response.redirects
+        kind = UnknownCredentialsError if is_refused else CredentialsError
+        return kind(f"{sentence} Check the credentials, and what they may read.")
     if response.status == 404:
         return ItemDeletedError(f"{sentence} There is nothing at this address.")
     if response.status == 410:

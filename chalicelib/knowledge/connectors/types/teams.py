@@ -2,7 +2,8 @@
 
 A thread is one document: its first message and the replies. Each channel has a delta of its messages; one that
 Microsoft has forgotten (410) begins anew. A delta reaches back some months only, so nothing is removed because it was
-not listed: a thread goes when Teams says that its first message was deleted. Files of channels lie in SharePoint.
+not listed: a thread goes when Teams says that its first message was deleted, and with its channel. Files of channels
+lie in SharePoint.
 """
 
 from collections.abc import Collection
@@ -41,6 +42,9 @@ from chalicelib.knowledge.connectors.types.onedrive import (
 )
 from chalicelib.knowledge.connectors.types.ticket.tickets import moment
 from chalicelib.knowledge.connectors.types.tokens import AccessTokens
+
+# Of a channel that is gone, so many threads go with one run.
+_MOST_THREADS = 50_000
 
 
 class TeamsSettings(Request):
@@ -90,12 +94,21 @@ class Team:
         if not following:
             links[identity] = content["@odata.deltaLink"]
             channels = channels[1:]
+        if not channels:
+            deleted += self._of_former_channels(state.get("links") or {}, links)
         is_new = bool(cursor["is_new"] or items or deleted)
         after = {"channels": channels, "links": links, "link": following, "is_new": is_new}
         if channels:
             others = len(content["value"]) - len(items) - len(deleted)
             return Listing(items=items, deleted=deleted, others=others, cursor=after)
         return Listing(items=items, deleted=deleted, retains_all=not is_new, state={"links": links})
+
+    def _of_former_channels(self, former: Collection[str], present: Collection[str]) -> tuple[str, ...]:
+        """The known threads of channels that the team no longer has, or that are no longer chosen."""
+        if former and not set(former) - set(present):
+            return ()
+        unseen = self.access.stored_items.unseen(_MOST_THREADS)
+        return tuple(item.source_id for item in unseen if item.metadata.get("channel_id") not in present)
 
     def members(self, group: str) -> Collection[str]:
         """The addresses of a channel's members; those of a shared channel include other teams'."""

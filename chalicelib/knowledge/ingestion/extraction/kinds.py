@@ -123,6 +123,12 @@ def by_content_type(content_type: str | None) -> str | None:
     return _BY_CONTENT_TYPE.get((content_type or "").partition(";")[0].strip().lower())
 
 
+def content_type_of(filename: str, named: str | None) -> str | None:
+    """The media type of a file: by its ending; else as its source names it, without parameters."""
+    kind = by_name(filename)
+    return KINDS[kind].content_type if kind else (named or "").partition(";")[0].strip() or None
+
+
 def supported() -> str:
     """The kinds that are always read, as part of a sentence."""
     labels = list(dict.fromkeys(kind.label for name, kind in KINDS.items() if kind.module and name not in WORDLESS))

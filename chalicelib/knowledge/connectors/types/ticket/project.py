@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core.browsing import Response
 from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors.sources import (
     Access,
@@ -19,7 +18,7 @@ from chalicelib.knowledge.connectors.sources import (
     Listing,
 )
 from chalicelib.knowledge.connectors.types import rest
-from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Issue, Tracker, moment
+from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Issue, LinkingTracker, Tracker, moment
 from chalicelib.knowledge.ingestion.extraction import kinds
 
 _ATTACHMENTS = "/attachments/"
@@ -28,6 +27,8 @@ _OVERLAP = timedelta(minutes=5)
 # The files that the texts of one ticket may link to.
 _MOST_LINKED = 200
 _WHOLE_EVERY = timedelta(hours=24)
+# Of the items that no page named, so many are looked at, and so many tickets are asked for one by one.
+_MOST_UNSEEN, _MOST_MISSING = 10_000, 100
 
 
 @dataclass(slots=True)
@@ -60,19 +61,25 @@ class Project:
             is_later = changes.reached not in {None, cursor["since"]}
             further = {"page": cursor["page"] + 1, "seen": cursor["seen"] + len(tickets)}
             following = {"since": changes.reached, "page": 1, "seen": 0} if is_later else further
+            by_number = not is_later or cursor.get("by_number", False)
             return Listing(
                 items=tuple(items),
                 deleted=tuple(deleted),
                 others=changes.others,
-                cursor={**cursor, **following, "newest": newest, "has_listed": has_listed},
+                cursor={**cursor, **following, "newest": newest, "has_listed": has_listed, "by_number": by_number},
             )
         left = {"newest": newest, "whole_at": cursor["started"] if cursor["whole"] else state.get("whole_at")}
+        retained, is_whole = list[str](), bool(cursor["whole"])
+        if is_whole and cursor.get("by_number"):
+            missing, retained = self._missing(items)
+            deleted, is_whole = [*deleted, *missing], False
         retains_all = not cursor["whole"] and not has_listed
         return Listing(
             items=tuple(items),
             deleted=tuple(deleted),
+            retained=tuple(retained),
             retains_all=retains_all,
-            is_whole=bool(cursor["whole"]),
+            is_whole=is_whole,
             state=left,
         )
 
@@ -84,6 +91,27 @@ class Project:
         comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
         into.write_text(storable(ticket.markdown(comments)), encoding="utf-8")
         return Fetched(content_type="text/markdown", version=ticket.updated)
+
+    def _missing(self, listed: list[Item]) -> tuple[list[str], list[str]]:
+        """The items that no page named: those that the tracker says are gone, and those that are there.
+
+        Where more tickets changed at one time than a page has, pages are counted. A ticket that changes meanwhile then
+        moves the others up, and one of them is on no page.
+        """
+        named = {item.source_id for item in listed}
+        unseen = [item for item in self.access.stored_items.unseen(_MOST_UNSEEN) if item.source_id not in named]
+        tickets = {item.source_id.partition(_ATTACHMENTS)[0]: item for item in unseen}
+        ended = {name for name, item in list(tickets.items())[:_MOST_MISSING] if not self._is_there(item)}
+        deleted, retained = list[str](), list[str]()
+        for item in unseen:
+            (deleted if item.source_id.partition(_ATTACHMENTS)[0] in ended else retained).append(item.source_id)
+        return deleted, retained
+
+    def _is_there(self, item: KnownItem) -> bool:
+        try:
+            return self.tracker.one(str(item.metadata["id"])).key == item.metadata.get("ticket")
+        except (ItemDeletedError, CursorExpiredError):
+            return False
 
     def _begin(self, state: Json) -> dict[str, Any]:
         now = datetime.now(UTC)
@@ -142,12 +170,11 @@ class Project:
 
     def _linked(self, source_id: str, ticket: Issue, former: list[str] | None) -> list[Attachment]:
         """The files that a ticket's texts link to; of a ticket that did not change, those that it linked to before."""
-        if former is not None:
-            listed = {file.id for file in ticket.attachments}
-            ids = [name.removeprefix(f"{source_id}{_ATTACHMENTS}") for name in former]
-            return [self.tracker.file(one) for one in ids if one not in listed] if self.tracker.links_files else []
-        if not self.tracker.links_files:
+        if not isinstance(self.tracker, LinkingTracker):
             return []
+        if former is not None:
+            ids = [name.removeprefix(f"{source_id}{_ATTACHMENTS}") for name in former]
+            return [self.tracker.file(one) for one in ids]
         try:
             comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
         except (ItemDeletedError, CursorExpiredError):
@@ -160,7 +187,7 @@ class Project:
     def _fetch_attachment(self, item: Item, into: Path) -> Fetched:
         file = self._attachments.get(item.source_id)
         file_id = item.source_id.partition(_ATTACHMENTS)[2]
-        if file is None and self.tracker.links_files:
+        if file is None and isinstance(self.tracker, LinkingTracker):
             file = self.tracker.file(file_id)
         elif file is None:
             ticket = self.tracker.one(str(item.metadata["id"]))
@@ -170,19 +197,13 @@ class Project:
         try:
             response = rest.download(self.access.browser, file.url, into, name=file.filename)
         except ItemDeletedError as error:
-            if self.tracker.links_files:  # the text still links to it
+            if isinstance(self.tracker, LinkingTracker):  # the text still links to it
                 raise ItemError(
                     "The tracker does not give this file. GitHub gives none of a private repository."
                 ) from error
             raise
-        return Fetched(content_type=file.content_type or _named(file, response), version=file.id)
-
-
-def _named(file: Attachment, response: Response) -> str | None:
-    """The type of a file whose tracker names none: by its ending, else as it was sent."""
-    kind = kinds.by_name(file.filename)
-    named = response.headers.get("content-type", "").partition(";")[0]
-    return kinds.KINDS[kind].content_type if kind else named or None
+        sent = kinds.content_type_of(file.filename, response.headers.get("content-type"))
+        return Fetched(content_type=file.content_type or sent, version=file.id)
 
 
 def _ticket_id(ticket_id: str) -> str:

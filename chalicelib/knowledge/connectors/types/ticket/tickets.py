@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar, Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,7 @@ class TicketPage:
 
 
 class Tracker(Protocol):
-    """One project of one tracker. `links_files`: its attachments are links in texts."""
-
-    links_files: ClassVar[bool]
+    """One project of one tracker."""
 
     def changed(self, since: str | None, page: int, seen: int) -> TicketPage:
         """A page of the tickets that changed at `since` or later, oldest change first.
@@ -91,8 +89,13 @@ class Tracker(Protocol):
     def one(self, ticket_id: str) -> Issue:
         """One ticket. Raises SourceError, ItemDeletedError."""
 
+
+@runtime_checkable
+class LinkingTracker(Tracker, Protocol):
+    """A tracker that lists no attachments: they are links in texts."""
+
     def linked(self, ticket: Issue, text: str) -> Iterator[str]:
-        """The ids of the files that a text of a ticket links to, at trackers that have no other attachments."""
+        """The ids of the files that a text of a ticket links to."""
 
     def file(self, file_id: str) -> Attachment:
         """The linked file with this id."""

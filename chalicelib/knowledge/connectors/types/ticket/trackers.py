@@ -7,10 +7,10 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from chalicelib.knowledge.connectors.sources import Access, ConfigurationError, ItemDeletedError
+from chalicelib.knowledge.connectors.sources import Access, ConfigurationError
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, TicketPage, Tracker, moment
 
@@ -57,20 +57,11 @@ def _log_in(access: Access, url: str, header: str, value: str | None) -> str:
 class _Api:
     access: Access
     base: str
-    links_files: ClassVar[bool] = False
 
     @property
     def project(self) -> str:
         """The project's name, key or path."""
         return str(self.access.settings.project)
-
-    def linked(self, ticket: Issue, text: str) -> Iterator[str]:  # noqa: ARG002 — this tracker lists its attachments
-        """Nothing; see Tracker."""
-        yield from ()
-
-    def file(self, file_id: str) -> Attachment:
-        """Nothing; see Tracker. Raises ItemDeletedError."""
-        raise ItemDeletedError(f"There is no file {file_id}.")
 
     def get(self, path: str, parameters: Mapping[str, object] | None = None) -> rest.ApiReply:
         """A GET; see rest.get()."""
@@ -88,8 +79,6 @@ class GitHub(_Api):
     The API lists no attachments: texts link to them, at the address where people read the issues. Of a private
     repository GitHub shows them to people alone.
     """
-
-    links_files: ClassVar[bool] = True
 
     def changed(self, since: str | None, page: int, seen: int) -> TicketPage:  # noqa: ARG002 — by pages
         """A page of issues, perhaps of pull requests alone; see Tracker."""
@@ -158,8 +147,6 @@ class GitHub(_Api):
 
 class GitLab(_Api):
     """docs.gitlab.com, REST API v4: issues and their notes, and the project's uploads that their texts link to."""
-
-    links_files: ClassVar[bool] = True
 
     def changed(self, since: str | None, page: int, seen: int) -> TicketPage:  # noqa: ARG002 — by pages
         """A page of issues; see Tracker."""

@@ -17,6 +17,8 @@ _PARTS = {"css", "js", "mjs", "map", "woff", "woff2", "ttf", "eot"}
 _SKIPPED = _PICTURES | _PARTS | {"zip", "gz", "exe", "dmg", "iso"}
 # A page with this depth is only asked whether it still exists.
 CHECKED_DEPTH = 1_000
+# The addresses that wait are stored with each page of the listing.
+_MOST_CHARS = 2_000_000
 
 
 def mark(url: str) -> bytes:
@@ -82,10 +84,15 @@ class Frontier:
         """Have the wanted ones of a page's links visited, as deep as the settings permit."""
         if depth >= self.settings.max_depth or self.is_checking:
             return
-        room = self.settings.max_pages * 3
+        room, size = self.settings.max_pages * 3, sum(len(url) for url, _ in self.queue)
         for url in links:
-            if len(self.queue) < room and self.is_selected(url):
-                self.add(url, depth + 1)
+            if not self.is_selected(url):
+                continue
+            if len(self.queue) >= room or size > _MOST_CHARS:
+                self.has_failures = True  # what is left out now is not gone
+                return
+            self.add(url, depth + 1)
+            size += len(url)
 
     def count(self) -> None:
         """Another page was stored; beyond the most pages, the crawl ends."""
