@@ -63,7 +63,7 @@ class Remembering(Embedder):
         if path.exists():
             with np.load(path) as remaining:
                 cls.expected_keys.update(zip(remaining["keys"].tolist(), remaining["rows"], strict=True))
-        return cls(inner.name, inner.dimension, inner.max_tokens, inner._session, inner._tokenizer)
+        return cls(inner.name, inner.dimension, inner._session, inner._tokenizer, inner._training)
 
     def embed(self, texts: Sequence[str], *, truncate: bool = False) -> Matrix:
         """As `Embedder.embed`; only what is not known yet is computed."""

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 _LIBRARY, _DATABASE_LIBRARY = "faketime/libfaketimeMT.so.1", "datefudge/datefudge.so"
 # An hour of summer time that does not exist begins at 01:00 UTC in Berlin, at 07:00 UTC in New York.
 MOMENTS: dict[str, tuple[str, str]] = {
-    "last-of-january": ("2027-01-31 12:00:00", "UTC"),
+    "last-hour-of-january": ("2027-01-31 23:05:00", "UTC"),
     "last-of-february": ("2027-02-28 23:59:00", "UTC"),
     "leap-day": ("2028-02-29 12:00:00", "UTC"),
     "after-leap-day": ("2028-02-29 23:59:00", "America/New_York"),

@@ -32,19 +32,14 @@ class LlmProvider:
     endpoint: EndpointRule
     # Whether the public address accepts no request without a key.
     requires_key: bool
-    # Where a user's own key is checked: the address below `base_url` that answers 200 to a valid key only, by the
+    # Where a user's own key is checked: the path below `base_url` that answers 200 to a valid key only, by the
     # provider's documentation. None: users cannot store a key of their own for this provider.
-    key_check: str | None = None
+    key_check_path: str | None = None
     # The headers of that request, by name; `{key}` is the user's key.
     key_check_headers: tuple[tuple[str, str], ...] = (("Authorization", "Bearer {key}"),)
     # The name of the request's limit of tokens, and further sampling options of the request: openai_compatible only.
     max_tokens_field: str = "max_tokens"
     extra_options: tuple[str, ...] = ()
-
-    @property
-    def key_check_path(self) -> str | None:
-        """The part of `key_check` below `base_url`: a deployment can replace the address by its own."""
-        return self.key_check and self.key_check.removeprefix(self.base_url or "")
 
 
 _TABLE = (
@@ -54,7 +49,7 @@ _TABLE = (
         base_url="https://api.openai.com/v1",
         endpoint="optional",
         requires_key=True,
-        key_check="https://api.openai.com/v1/models",
+        key_check_path="/models",
         max_tokens_field="max_completion_tokens",
     ),
     LlmProvider(
@@ -63,7 +58,7 @@ _TABLE = (
         base_url="https://openrouter.ai/api/v1",
         endpoint="optional",
         requires_key=True,
-        key_check="https://openrouter.ai/api/v1/key",  # OpenRouter lists its models without a key, too.
+        key_check_path="/key",  # OpenRouter lists its models without a key, too.
         extra_options=("top_k", "repetition_penalty"),
     ),
     LlmProvider(
@@ -82,7 +77,7 @@ _TABLE = (
         base_url="https://api.anthropic.com",
         endpoint="optional",
         requires_key=True,
-        key_check="https://api.anthropic.com/v1/models",
+        key_check_path="/v1/models",
         key_check_headers=(("x-api-key", "{key}"), ("anthropic-version", "2023-06-01")),
     ),
     # boto3 derives Bedrock's address from the function's region. Without a key the function's role signs the request.
@@ -91,7 +86,7 @@ _TABLE = (
 
 LLM_PROVIDERS: Mapping[str, LlmProvider] = MappingProxyType({provider.name: provider for provider in _TABLE})
 # Providers for which users may store a key of their own.
-OWN_KEY_PROVIDERS = tuple(provider.name for provider in _TABLE if provider.key_check is not None)
+OWN_KEY_PROVIDERS = tuple(provider.name for provider in _TABLE if provider.key_check_path is not None)
 
 
 def base_url(provider: str, replaced: Mapping[str, str | None]) -> str | None:

@@ -61,10 +61,14 @@ class Embedder:
 
     name: str
     dimension: int
-    max_tokens: int
     _session: onnxruntime.InferenceSession = field(repr=False)
     _tokenizer: tokenizers.Tokenizer = field(repr=False)
     _training: Training = field(default=Training(), repr=False)
+
+    @property
+    def max_tokens(self) -> int:
+        """The number of tokens that the model reads."""
+        return self._training.max_tokens
 
     @property
     def content_tokens(self) -> int:
@@ -222,7 +226,7 @@ def load(name: str = BUILT_IN) -> Embedder:
     tokenizer.no_padding()
     session = open_session(folder / "model.onnx")
     dimension = int(session.get_outputs()[0].shape[-1])
-    return Embedder(name, dimension, training(name).max_tokens, session, tokenizer, training(name))
+    return Embedder(name, dimension, session, tokenizer, training(name))
 
 
 def model_folder(name: str) -> Path:

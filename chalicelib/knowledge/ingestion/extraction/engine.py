@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import TIFF_ORDERS
+
 # Where packages of systems put the data of languages: Debian, Fedora, a build of one's own, Homebrew.
 DATA = tuple(
     map(
@@ -175,7 +177,7 @@ def words_of_table(table: str) -> Iterator[Word]:
 
 
 def _is_tiff(content: bytes) -> bool:
-    return content.startswith((b"II*\x00", b"MM\x00*"))
+    return content[:4] in TIFF_ORDERS
 
 
 def _library(names: tuple[str, ...], returning_pointers: tuple[str, ...]) -> ctypes.CDLL:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler
-from chalicelib.knowledge.ingestion.extraction.pictures_inside import TURN_IT_ON
+from chalicelib.knowledge.ingestion.extraction.pictures_inside import TIFF_ORDERS, TURN_IT_ON
 
 
 def read(path: Path, assembly: TextAssembler) -> str | None:
@@ -24,7 +24,7 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
 
 def _pages(content: bytes, most: int) -> int:
     """The number of a TIFF's directories, which are a chain; 1 for other pictures (TIFF 6.0, section 2)."""
-    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(content[:4])
+    order = TIFF_ORDERS.get(content[:4])
     if order is None:
         return 1
     pages, seen = 0, {0}

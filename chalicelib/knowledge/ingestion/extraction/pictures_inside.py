@@ -19,7 +19,7 @@ TURN_IT_ON = "Administrators turn on text recognition (OCR) with the setting ocr
 _LEAST_WIDTH, _LEAST_HEIGHT, _LEAST_PIXELS = 150, 40, 20_000
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xDA)))
-_TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
+TIFF_ORDERS = {b"II*\x00": "<", b"MM\x00*": ">"}
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT = 256, 257, 3
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, NotImplementedError)
 
@@ -78,7 +78,7 @@ def size(content: bytes) -> tuple[int, int]:
             width, height = _size_of_jpeg(content)
         elif content.startswith(b"RIFF") and content[8:12] == b"WEBP":
             width, height = _size_of_webp(content)
-        elif order := _TIFF_ORDERS.get(content[:4]):
+        elif order := TIFF_ORDERS.get(content[:4]):
             width, height = _size_of_tiff(content, order)
         else:
             return 0, 0

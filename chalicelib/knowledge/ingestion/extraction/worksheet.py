@@ -36,7 +36,6 @@ class Cells:
     areas: list[Area] = field(default_factory=list)
     # The cell, the id of the relation or "", and the place in the workbook or "".
     links: list[tuple[str, str, str]] = field(default_factory=list)
-    drawings: list[str] = field(default_factory=list)
     without_result: int = 0
 
 
@@ -67,7 +66,6 @@ class _SheetParser:
             "rPh": self._begin_phonetic,
             "mergeCell": self._merge,
             "hyperlink": self._link,
-            "drawing": self._draw,
         }
 
     def parse(self, part: IO[bytes]) -> Cells:
@@ -138,9 +136,6 @@ class _SheetParser:
     def _link(self, attributes: dict[str, str]) -> None:
         identifier = next((value for name, value in attributes.items() if name.endswith(":id")), "")
         self._cells.links.append((attributes.get("ref", ""), identifier, attributes.get("location", "")))
-
-    def _draw(self, attributes: dict[str, str]) -> None:
-        self._cells.drawings += [value for name, value in attributes.items() if name.endswith(":id")]
 
     def _end_cell(self) -> None:
         if not self._parts:

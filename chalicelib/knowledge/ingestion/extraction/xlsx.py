@@ -114,9 +114,10 @@ def _add(
     identifier = next((value for key, value in element.attrib.items() if key.endswith("}id")), "")
     kind, part = targets.get(identifier, ("", ""))
     sheet = Sheet(attribute(element, "name") or "", attribute(element, "state") in ("hidden", "veryHidden"))
-    if kind == "chartsheet":
-        _add_drawings(archive, part, [i for i, (k, _) in related(archive, part).items() if k == "drawing"], sheet)
-    elif part:
+    drawn = list(_drawings(archive, part)) if part else []
+    for drawing, relations in drawn:
+        _add_drawing(archive, drawing, relations, sheet)
+    if part and kind != "chartsheet":
         with _opened(archive, part) as stream:
             cells = read_cells(stream, style)
         sheet.rows, sheet.areas = cells.rows, cells.areas
@@ -129,10 +130,8 @@ def _add(
         _add_beside(archive, part, cells, sheet)
         add_embedded(archive, part, assembly)
     add_sheet(sheet, assembly)
-    for other_kind, other in related(archive, part).values() if part else ():
-        root = drawings.optional_part(archive, other) if other_kind == "drawing" else None
-        if root is not None:
-            drawings.note_pictures(archive, root, related(archive, other), assembly)
+    for drawing, relations in drawn:
+        drawings.note_pictures(archive, drawing, relations, assembly)
 
 
 def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
@@ -143,8 +142,7 @@ def _opened(archive: zipfile.ZipFile, part: str) -> IO[bytes]:
 
 
 def _add_beside(archive: zipfile.ZipFile, part: str, cells: Cells, sheet: Sheet) -> None:
-    """Boxes, charts, notes and links of a sheet."""
-    _add_drawings(archive, part, cells.drawings, sheet)
+    """Notes and links of a sheet."""
     relations = related(archive, part)
     people = _people(archive)
     remarks = [
@@ -168,17 +166,22 @@ def _add_beside(archive: zipfile.ZipFile, part: str, cells: Cells, sheet: Sheet)
             sheet.beside.append(f"Link on {cell}: {address}")
 
 
-def _add_drawings(archive: zipfile.ZipFile, part: str, identifiers: list[str], sheet: Sheet) -> None:
-    relations = related(archive, part)
-    for identifier in identifiers:
-        other = relations.get(identifier, ("", ""))[1]
-        root = drawings.optional_part(archive, other) if other else None
-        if root is None:
-            continue
-        for shape in descend(root, drawings.UNSEEN):
-            if local_name(shape) == "sp" and (words := drawings.lines(shape)):
-                sheet.beside.append("\n".join(words))
-        sheet.beside += drawings.graphics(archive, root, related(archive, other))
+def _drawings(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[Element, dict[str, tuple[str, str]]]]:
+    """The drawings of a sheet, each with the parts that it names."""
+    for kind, other in related(archive, part).values():
+        drawing = drawings.optional_part(archive, other) if kind == "drawing" else None
+        if drawing is not None:
+            yield drawing, related(archive, other)
+
+
+def _add_drawing(
+    archive: zipfile.ZipFile, drawing: Element, relations: dict[str, tuple[str, str]], sheet: Sheet
+) -> None:
+    """Boxes and charts."""
+    for shape in descend(drawing, drawings.UNSEEN):
+        if local_name(shape) == "sp" and (words := drawings.lines(shape)):
+            sheet.beside.append("\n".join(words))
+    sheet.beside += drawings.graphics(archive, drawing, relations)
 
 
 def _comments(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str, str]]:
