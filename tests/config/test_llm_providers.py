@@ -71,7 +71,7 @@ def test_a_provider_without_a_public_address_requires_an_endpoint_or_refuses_eve
 def test_a_key_is_checked_below_the_address_that_a_deployment_can_replace() -> None:
     for name in OWN_KEY_PROVIDERS:
         provider = LLM_PROVIDERS[name]
-        assert f"{provider.base_url}{provider.key_check_path}" == provider.key_check
+        assert str(provider.key_check_path).startswith("/")
         assert base_url(name, {}) == provider.base_url
         assert base_url(name, {name: "https://models.example"}) == "https://models.example"
         assert base_url(name, {name: None}) is None
