@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chalicelib.auth.accounts import password_hashes
 from chalicelib.ops import migrations
@@ -18,6 +19,13 @@ from infra.local import emulator, postgres
 from tests import places
 from tests.places import Places
 from tests.service import Database, Service
+
+# A busy machine makes an example slow to draw and to run; what costs too much is found by counting and in bench/.
+# A fixture that lives for all examples of a test is meant so wherever a test has one.
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("suite")
 
 TEMPLATE = "alcove_template"
 _CHALICELIB = Path(__file__).parent.parent / "chalicelib"

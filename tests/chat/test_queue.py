@@ -162,7 +162,7 @@ STEPS = st.lists(
 def test_m2_no_user_waits_behind_more_questions_than_the_bound(database: Database) -> None:
     with database.connect("owner") as conn:
 
-        @settings(max_examples=60, deadline=None, database=None)
+        @settings(max_examples=60, database=None)
         @given(st.tuples(*[st.sampled_from(WEIGHTS)] * 4), STEPS)
         @example((1, 1, 1, 1), [*[("ask", 0, 0, 0)] * 12, ("ask", 1, 0, 0)])
         def holds(weights: tuple[int, ...], steps: list[tuple[Deed, int, int, int]]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -73,7 +73,7 @@ def test_c3_replaying_the_audit_from_the_defaults_gives_the_present_settings(ser
     unset = sql.SQL(", ").join(sql.SQL("{} = null").format(sql.Identifier(name)) for name in VALUES)
     with service.database.connect("owner") as owner:
 
-        @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=50)
         @given(st.lists(STEPS, min_size=1, max_size=8))
         def replays(steps: list[tuple[dict[str, Any], dict[str, str], int]]) -> None:
             owner.execute(sql.SQL("update dynamic_config set {}").format(unset))

@@ -157,7 +157,7 @@ PARTS = st.text(alphabet="{}abqxyzcontexquery_ 0%$\\\n", max_size=20)
 VALUES = st.text(max_size=30) | st.sampled_from(NASTY) | st.lists(st.sampled_from(NASTY), max_size=4).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(PARTS, PARTS, PARTS, VALUES, VALUES, st.booleans())
 @example("", "", "", "{query}", "{context}", False)
 @example("{", "}{", "}", "\\1", "\\g<1>", True)

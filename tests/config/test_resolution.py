@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -187,7 +187,7 @@ STEPS = st.one_of(
 def test_c4_every_combination_of_levels_resolves_like_the_reference(service: Service) -> None:
     with World.of(service) as world:
 
-        @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=80)
         @given(st.lists(STEPS, min_size=1, max_size=8))
         def resolves(steps: list[tuple[str, dict[str, Any]]]) -> None:
             world.start_over()

@@ -201,7 +201,7 @@ def test_c2_the_schema_offers_the_registered_pipelines(service: Service) -> None
     assert set(re.findall(r"(\w+)(?=[,}])", definition)) == set(names)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.text("0123456789*/,-#L W", max_size=40) | st.text(max_size=20))
 def test_c2_any_text_is_a_schedule_or_refused(expression: str) -> None:
     try:

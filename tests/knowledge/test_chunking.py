@@ -94,7 +94,7 @@ def documents(draw: st.DrawFn) -> tuple[str, list[Segment]]:
     return text, segments
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     document=documents(),
     max_tokens=st.integers(MIN_MAX_TOKENS, 80),
@@ -136,7 +136,7 @@ def _assert_context(model: builtin.Embedder, fragment: ChunkDraft, section: str 
     assert fragment.embedded_text == f"{fragment.context}\n\n{fragment.text}"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text(st.sampled_from("ab é\u0301\u0308\u200d👩🏽🇩🇪🇫\u1100\u1161\u11a8각ก\u0e33\u0e49 .\n")))
 def test_no_chunk_cuts_a_character_as_a_reader_sees_it(model: builtin.Embedder, text: str) -> None:
     for fragment in cut(model, text, max_tokens=MIN_MAX_TOKENS):
@@ -155,7 +155,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=ROWS, overlap=st.integers(0, 20))
 def test_no_chunk_cuts_a_table_row_that_fits(model: builtin.Embedder, rows: list[list[str]], overlap: int) -> None:
     lines = [" | ".join(row) for row in rows]
@@ -165,7 +165,7 @@ def test_no_chunk_cuts_a_table_row_that_fits(model: builtin.Embedder, rows: list
         assert {line.strip() for line in fragment.text.split("\n")} <= whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     sentences=st.lists(
         st.sampled_from(
@@ -192,7 +192,7 @@ def test_sentences_of_every_script_stay_whole_side_by_side(model: builtin.Embedd
         assert fragment.end_char in ends | {end - 1 for end in ends}, "white space after it is left out"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     words=st.lists(st.text(st.characters(categories=["Ll", "Lu", "Nd"], max_codepoint=0x24F), min_size=1, max_size=9))
 )

@@ -603,7 +603,7 @@ PARTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(parts=st.lists(PARTS, max_size=60), language=st.sampled_from(sorted(LANGUAGES)))
 def test_any_text_has_places_in_order_at_the_starts_of_lines(parts: list[str], language: str) -> None:
     text = "".join(parts)
@@ -615,7 +615,7 @@ def test_any_text_has_places_in_order_at_the_starts_of_lines(parts: list[str], l
     assert all(name is None or name for _, name in result)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cuts=st.lists(st.integers(0, 900), max_size=6),
     language=st.sampled_from(sorted(LANGUAGES)),

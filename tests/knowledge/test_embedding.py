@@ -65,7 +65,7 @@ def test_a_question_of_a_megabyte_is_cut_quickly(model: builtin.Embedder) -> Non
     assert model.embed(["where is the heron " * 50_000], truncate=True).shape == (1, 384)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text())
 def test_token_offsets_point_at_the_characters_of_each_token(model: builtin.Embedder, text: str) -> None:
     offsets = model.token_offsets(text)
