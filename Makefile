@@ -43,7 +43,7 @@ $(CONSOLE): console/package.json console/package-lock.json
 	@touch $@
 
 test-console: setup $(CONSOLE) ## use the console in Chromium against a stack; CHROMIUM=path, SHOTS=folder for the screenshots
-	@$(BIN)/python -m pytest -q tests/console $(ARGS)
+	@WALKS=all $(BIN)/python -m pytest -q tests/console $(ARGS)
 
 test-17: ## run every test on PostgreSQL 17 and Python 3.13, from Debian trixie (debootstrap, as root); ARGS="…" for pytest
 	@$(TRIXIE)

@@ -101,13 +101,14 @@ class IdentityProvider:
 
 
 @contextmanager
-def identity_provider_process(directory: Path) -> Iterator[IdentityProvider]:
+def identity_provider_process(directory: Path, *redirects: str) -> Iterator[IdentityProvider]:
+    """nanoidp; its client may redirect to `redirects`, too."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     client = {
         "client_id": OIDC_CLIENT[0],
         "client_secret": OIDC_CLIENT[1],
-        "redirect_uris": [CALLBACK.format("oidc"), APP],
+        "redirect_uris": [CALLBACK.format("oidc"), APP, *redirects],
     }
     configuration = {
         "config_version": 1,

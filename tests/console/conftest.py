@@ -7,14 +7,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import boto3
 import psycopg
 import pytest
 
-from infra.local import stack
+from infra.local import emulator, stack
 from infra.local.api_session import ApiSession
+from tests.auth.peers import OIDC_CLIENT, IdentityProvider, identity_provider_process
 from tests.chat.llm.servers import Connection, serving
 
 HERE = Path(__file__).parent
@@ -35,11 +37,18 @@ def prepared() -> None:
 
 @pytest.fixture(scope="session")
 def running(prepared: None) -> Iterator[tuple[stack.StackInfo, Path]]:
-    """A stack of its own, and the folder of its state, where its e-mails are."""
-    with tempfile.TemporaryDirectory(prefix="alcove-console-") as name:
+    """A stack of its own with a login provider, and the folder of its state, where its e-mails are."""
+    with tempfile.TemporaryDirectory(prefix="alcove-console-") as name, ExitStack() as opened:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL runs as nobody when the tests run as root
         info = stack.up(directory, silent=True)
+        (directory / "provider").mkdir()
+        callback = f"{info.api_url}/auth/oidc/callback"
+        provider = opened.enter_context(identity_provider_process(directory / "provider", callback))
+        provider.set_users(grace={})
+        info = stack.up(
+            directory, silent=True, parameters={"OidcSecretArn": _provider_secret(info, provider, callback)}
+        )
         with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
             # Ten people of one address register within minutes; the limits have tests of their own.
             conn.execute("update rate_limits set burst = 100000, every = interval '1 millisecond'")
@@ -76,6 +85,21 @@ def walk(running: tuple[stack.StackInfo, Path]) -> Iterator[Walk]:
             return finished.stdout
 
         yield run
+
+
+def _provider_secret(info: stack.StackInfo, provider: IdentityProvider, callback: str) -> str:
+    """Store what the service must know of the provider; returns the ARN of the secret."""
+    session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=info.region)
+    settings = {
+        "title": "Office",
+        "issuer": provider.url,
+        "client_id": OIDC_CLIENT[0],
+        "client_secret": OIDC_CLIENT[1],
+        "redirect_uris": [callback],
+    }
+    client = session.client("secretsmanager", endpoint_url=info.endpoint_url)
+    arn: str = client.create_secret(Name="console-oidc", SecretString=json.dumps(settings))["ARN"]
+    return arn
 
 
 def _write_slowly(connection: Connection) -> None:

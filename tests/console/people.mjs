@@ -122,6 +122,34 @@ export const walks = {
     await page.getByRole("navigation", { name: "Main" }).waitFor();
   }),
 
+  /** Through a login provider: cancelled, and then whole; the session's token does not stay in the address. */
+  provider: () => withPage(DESKTOP, async (page) => {
+    await page.goto(`${BASE}/console`);
+    await page.getByRole("button", { name: "Sign in with Office" }).waitFor();
+    await accessible(page, "a sign-in with a provider");
+    await shot(page, "provider-1-sign-in");
+    await page.getByRole("button", { name: "Sign in with Office" }).click();
+    await page.waitForURL(/\/authorize/, { waitUntil: "domcontentloaded" });
+    const asked = new URL(page.url()).searchParams;
+    await page.goto(`${asked.get("redirect_uri")}?${new URLSearchParams({ error: "access_denied", state: asked.get("state") })}`);
+    await page.getByRole("alert").waitFor();
+    expect(page.url() === `${BASE}/console`, `nothing stays in the address: ${page.url()}`);
+    await accessible(page, "a cancelled sign-in");
+    await shot(page, "provider-2-cancelled");
+    await page.getByRole("button", { name: "Sign in with Office" }).click();
+    await page.waitForURL(/\/authorize/, { waitUntil: "domcontentloaded" });
+    await page.locator("input[name=username]").fill("grace");
+    await page.locator("input[name=password]").fill("let me in");
+    await page.keyboard.press("Enter");
+    await page.getByRole("navigation", { name: "Main" }).waitFor();
+    expect(!page.url().includes("refresh_token"), `the token does not stay in the address: ${page.url()}`);
+    await page.goto(`${BASE}/console#/account/security`);
+    await page.getByText("Office").first().waitFor();
+    await shot(page, "provider-3-account");
+    await page.reload();
+    await page.getByRole("navigation", { name: "Main" }).waitFor();
+  }),
+
   /** A forgotten password, another address, and an address that an administrator changes, with the codes of e-mails. */
   recovered: () => withPage(DESKTOP, async (page, _context, open) => {
     const email = await register(page, "forgetful");

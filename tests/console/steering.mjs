@@ -83,12 +83,19 @@ export const walks = {
     });
   }),
 
-  /** A set of questions is run and compared; a machine sends measurements; everybody is told something. */
+  /** A document is shown to everybody; a set of questions is run and compared; a machine sends measurements; everybody is told something. */
   steer: () => withPage(DESKTOP, async (page, _context, open) => {
     await signIn(page);
     await page.getByRole("link", { name: "Documents" }).first().click();
     await choose(page, [PUMP]);
     await page.getByText("1 of 1 searchable").waitFor({ timeout: 120_000 });
+    await page.getByLabel("Choose pump.md").first().check();
+    await page.getByRole("toolbar").getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Change who can read them" }).click();
+    await page.getByRole("dialog").getByLabel("Who can read them").selectOption({ label: "Everybody" });
+    await accessible(page, "who can read a document");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.getByRole("row").filter({ hasText: "pump.md" }).getByRole("cell", { name: "Everybody" }).first().waitFor();
     await page.goto(`${BASE}/console#/administer/evaluations`);
     await page.getByRole("button", { name: "New set" }).click();
     const dialog = page.getByRole("dialog");

@@ -264,6 +264,8 @@ export const german: Record<keyof typeof english, string> = {
   "documents.only": "Nur diese durchsuchen",
   "documents.without": "Alle außer diesen durchsuchen",
   "documents.used": "Deine Suchen nutzen jetzt {count} Dokumente.",
+  "documents.move": "Ändern, wer sie lesen kann",
+  "documents.move.hint": "Was in ihnen verpackt ist, wird mit verschoben.",
   "documents.reindex": "Neu einlesen",
   "documents.more": "Mehr",
   "documents.done": "Erledigt für {count}.",

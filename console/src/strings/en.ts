@@ -262,6 +262,8 @@ export const english = {
   "documents.only": "Search only these",
   "documents.without": "Search all but these",
   "documents.used": "Your searches use {count} documents now.",
+  "documents.move": "Change who can read them",
+  "documents.move.hint": "What is packed into them moves with them.",
   "documents.reindex": "Read again",
   "documents.more": "More",
   "documents.done": "Done for {count}.",

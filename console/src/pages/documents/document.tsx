@@ -10,6 +10,7 @@ import { FormDialog, Toggle } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
 import { isPdf, openOriginal, originalAt, PdfPage } from "../../ui/source";
 import { send } from "./sending";
+import { MoveDialog } from "./spaces";
 import { Ingestion, Status, Warnings } from "./status";
 import type { Document } from "./uploads";
 
@@ -40,6 +41,7 @@ export function DocumentPage({ id }: { id: string }) {
 
 function Head({ document, reload }: { document: Document; reload: () => Promise<void> }) {
   const [isRenaming, setRenaming] = useState(false);
+  const [isMoving, setMoving] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const path = { document_id: document.id };
   const archive = async () => {
@@ -74,6 +76,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
             { text: t("action.rename"), icon: "edit", act: () => setRenaming(true) },
             { text: t("source.original"), icon: "external", act: () => openOriginal(document.id, null) },
             { text: t("document.replace"), icon: "upload", act: () => picker.current!.click() },
+            { text: t("documents.move"), icon: "account", act: () => setMoving(true) },
             { text: t("documents.reindex"), icon: "again", act: async () => { await api.post("/documents/{document_id}/reindex", { path }); await reload(); } },
             { text: t(document.is_archived ? "action.unarchive" : "action.archive"), icon: "archive", act: archive },
             { text: t("action.delete"), icon: "trash", danger: true, act: erase },
@@ -81,6 +84,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
         />
       </div>
       <input ref={picker} type="file" hidden aria-label={t("document.replace")} onChange={(event) => { const file = event.currentTarget.files?.[0]; if (file) replace(file).catch(complain); }} />
+      {isMoving && <MoveDialog ids={[document.id]} onClose={() => setMoving(false)} onDone={reload} />}
       {isRenaming && (
         <FormDialog title={t("action.rename")} action={t("action.save")} onClose={() => setRenaming(false)}
           entries={[{ name: "title", label: t("field.title"), required: true, value: document.title, maxLength: 500 }]}

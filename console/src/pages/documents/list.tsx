@@ -7,6 +7,7 @@ import { Cell, useCell } from "../../state";
 import { name, said, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { Choice, FormDialog, SearchBox } from "../../ui/forms";
+import { MoveDialog } from "./spaces";
 import { Status } from "./status";
 import { Tray, UploadBar } from "./upload-bar";
 import { finished, type Document } from "./uploads";
@@ -135,7 +136,7 @@ interface BulkProps {
 }
 
 function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps) {
-  const [asking, setAsking] = useState<"tag" | "repository" | null>(null);
+  const [asking, setAsking] = useState<"tag" | "repository" | "space" | null>(null);
   const ids = [...chosen];
   const each = async (act: (id: string) => Promise<unknown>) => {
     const failures: unknown[] = [];
@@ -168,6 +169,7 @@ function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps)
             entries={[
               { text: t("documents.only"), icon: "check", act: () => use("only") },
               { text: t("documents.without"), icon: "close", act: () => use("all_but") },
+              { text: t("documents.move"), icon: "account", act: () => setAsking("space") },
               { text: t("documents.reindex"), icon: "again", act: () => each((id) => api.post("/documents/{document_id}/reindex", path(id))) },
             ]}
           />
@@ -179,6 +181,7 @@ function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps)
           entries={[{ name: "tag", label: t("field.tag"), kind: "choice", options: tags.map((tag) => ({ value: tag.id, text: tag.name })) }]}
           onSubmit={(values) => each((id) => api.put("/tags/{tag_id}/documents/{document_id}", { path: { tag_id: String(values["tag"]), document_id: id } }))} />
       )}
+      {asking === "space" && <MoveDialog ids={ids} onClose={() => setAsking(null)} onDone={onDone} />}
       {asking === "repository" && (
         <FormDialog title={t("documents.place")} action={t("action.save")} onClose={() => setAsking(null)}
           entries={[

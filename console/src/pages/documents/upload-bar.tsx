@@ -1,6 +1,6 @@
 // Where files, folders and texts are added, and the tray with the progress of each and of all.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api, type Schemas } from "../../api";
+import { type Schemas } from "../../api";
 import { bytes } from "../../format";
 import { href } from "../../router";
 import { kept, useCell } from "../../state";
@@ -8,6 +8,7 @@ import { said, t } from "../../strings";
 import { Button, complain, Progress, useLoad } from "../../ui/basics";
 import { Choice, FormDialog } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
+import { spaceChoices, spaceKey, writableSpaces } from "./spaces";
 import { Ingestion } from "./status";
 import { add, addLink, addText, again, clear, dropped, uploads, type Target, type Upload } from "./uploads";
 
@@ -22,13 +23,12 @@ export function UploadBar({ repositories, tags }: { repositories: Schemas["Repos
   const [space, setSpace] = useState(kept.get("space") ?? "user");
   const [repository, setRepository] = useState("");
   const [tag, setTag] = useState("");
-  const spaces = useLoad(async () => (await api.get("/me/storage")).items, []);
+  const spaces = useLoad(writableSpaces, []);
   const filePicker = useRef<HTMLInputElement>(null);
   const folderPicker = useRef<HTMLInputElement>(null);
   useEffect(() => folderPicker.current?.setAttribute("webkitdirectory", ""), []);
   const writable = spaces.data ?? [];
-  const valueOf = (item: Schemas["SpaceStorage"]) => item.group_id ?? item.scope;
-  const current = writable.find((item) => valueOf(item) === space) ?? writable[0];
+  const current = writable.find((item) => spaceKey(item) === space) ?? writable[0];
   const target: Target = {
     scope: current?.scope ?? "user",
     group_id: current?.group_id ?? null,
@@ -74,7 +74,7 @@ export function UploadBar({ repositories, tags }: { repositories: Schemas["Repos
         <Button icon="external" onClick={() => setLinking(true)}>{t("upload.link")}</Button>
         <span class="grow" />
         <span class="hint" aria-hidden="true">{t("upload.space")}</span>
-        <Choice label={t("upload.space")} value={current ? valueOf(current) : "user"} onChange={(value) => { setSpace(value); kept.set("space", value); }} options={writable.map((item) => ({ value: valueOf(item) as string, text: item.group_name ?? t(item.scope === "org" ? "scope.org" : "scope.user") }))} />
+        <Choice label={t("upload.space")} value={current ? spaceKey(current) : "user"} onChange={(value) => { setSpace(value); kept.set("space", value); }} options={spaceChoices(writable)} />
         {repositories.length > 0 && <Choice label={t("field.repository")} value={repository} onChange={setRepository} options={[{ value: "", text: t("upload.no.repository") }, ...repositories.map((item) => ({ value: item.id, text: item.name }))]} />}
         {tags.length > 0 && <Choice label={t("field.tag")} value={tag} onChange={setTag} options={[{ value: "", text: t("upload.no.tag") }, ...tags.map((item) => ({ value: item.id, text: item.name }))]} />}
       </div>
