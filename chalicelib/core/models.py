@@ -63,6 +63,9 @@ def _rfc3339(moment: datetime) -> str:
 # StringConstraints(…), STORABLE]: constraints on Text would measure the length before they strip.
 STORABLE = AfterValidator(_storable)
 Text = Annotated[str, STORABLE]
+_LEAST_REAL = 2.0**-126
+# For a column of the type `real`, which refuses a number that is too small for it: such a number is 0.
+REAL = AfterValidator(lambda value: value if abs(value) >= _LEAST_REAL else 0.0)
 Timestamp = Annotated[
     datetime,
     PlainSerializer(_rfc3339, return_type=str),

@@ -28,6 +28,16 @@ export function moment(time: string | null | undefined): string {
   return new Date(time).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** The day and the month of a time in seconds, such as 24 Nov. */
+export function day(at: number, timeZone?: string): string {
+  return new Date(at * 1000).toLocaleDateString(locale(), { day: "numeric", month: "short", ...(timeZone && { timeZone }) });
+}
+
+/** Hours and minutes of a time in seconds. */
+export function clock(at: number): string {
+  return new Date(at * 1000).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+}
+
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [["minute", 60], ["hour", 3600], ["day", 86400]];
 
 /** How long ago: minutes, hours or days, then the date. */

@@ -238,6 +238,8 @@ export const walks = {
     const other = await open(PHONE);
     await other.goto(link);
     await other.getByText("Somebody shows you a conversation.").waitFor();
+    const anonymously = other.getByRole("button", { name: "Continue without an account" });
+    expect((await anonymously.count()) === 0, "a share requires an account, so nothing else is offered");
     await accessible(other, "a share before the sign-in");
     await other.getByRole("button", { name: "Create an account" }).click();
     await other.getByLabel("Name").fill("Reader");
@@ -255,6 +257,7 @@ export const walks = {
 
     await dialog.getByRole("button", { name: "End it" }).click();
     await dialog.getByText("With nobody.").waitFor();
+    expect((await dialog.locator(".once").count()) === 0, "a link that has ended is not offered for copying");
     await other.goto(link);
     await other.reload();
     await other.getByRole("button", { name: "Not now" }).waitFor();

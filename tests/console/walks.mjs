@@ -33,6 +33,7 @@ async function mainPath(page, name) {
   await page.getByText("2 of 3 searchable").waitFor({ timeout: 120_000 });
   await page.getByText("1 failed").waitFor();
   await page.getByText("cannot be opened as a PDF").first().waitFor();
+  expect((await page.locator(".tray li").first().textContent()).includes("broken.pdf"), "what failed stands first");
   await accessible(page, "documents");
   await shot(page, `${name}-2-documents`);
   await answered(page, QUESTION);

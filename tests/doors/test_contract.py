@@ -64,7 +64,7 @@ _EXCLUDED = (
     "/auth/logout|/auth/logout-all|/me$|/me/password|/me/sessions/|/auth/refresh|/auth/anonymous|"
     "/jobs/.*/events|/embedding-models/.*/activate|/ready|"
     # They ask a provider, which nothing here reaches: a declared 502.
-    "/me/provider-keys/|/embedding-models$|/alerts/telegram/test|/llms/.*/test|"
+    "/me/provider-keys/|/embedding-models$|/alerts/telegram/test|/llms/.*/test|/rerankers|"
     # Scripts and styles: OpenAPI names one media type for a response.
     "/docs/|/console/"
 )

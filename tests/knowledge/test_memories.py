@@ -29,6 +29,14 @@ def _recall(user: User, query: str, **more: Any) -> list[Any]:
     return items
 
 
+def test_an_importance_that_is_too_small_to_store_is_zero(service: Service) -> None:
+    user = service.user()
+    written = _write(user, ANNA, importance=3e-225)
+    assert written["importance"] == 0
+    changed = user.request("PATCH", f"/memories/{written['id']}", {"importance": 1e-45})
+    assert (changed.status, changed.json["importance"]) == (200, 0)
+
+
 def test_a_memory_is_written_read_changed_listed_and_forgotten(service: Service) -> None:
     user = service.user()
     created = user.post("/memories", {"content": f"  {ANNA} ", "kind": "fact", "importance": 0.8})

@@ -39,6 +39,12 @@ def _event_types(service: Service) -> list[str]:
     return [row[0] for row in service.rows("select event_type from self_healing_events order by id")]
 
 
+def test_a_measurement_that_is_too_small_to_store_is_zero(service: Service) -> None:
+    sent = _send(service.administrator(), _measured(cpu_percent=3e-225, temperature_celsius=-3e-225))
+    assert sent.status == 204, sent.body
+    assert service.rows("select cpu_percent, temperature_celsius from host_metrics") == [(0.0, 0.0)]
+
+
 def test_measurements_are_listed_as_means_of_steps(service: Service) -> None:
     administrator = service.administrator()
     sent = _send(administrator, _measured(3, cpu_percent=10), _measured(2, cpu_percent=30), _measured(0, gpu_percent=5))

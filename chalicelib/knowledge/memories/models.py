@@ -6,14 +6,14 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from chalicelib.core.metadata import MetadataText, ShortMetadata, ShownMetadata
-from chalicelib.core.models import STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
+from chalicelib.core.models import REAL, STORABLE, Changes, PageQuery, Request, Resource, Text, Timestamp
 
 MAX_MEMORY_CHARS = 4_000
 
 Kind = Literal["fact", "preference", "instruction", "event"]
 MemorySource = Literal["written", "learned", "document"]
 Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_MEMORY_CHARS), STORABLE]
-Importance = Annotated[float, Field(ge=0, le=1)]
+Importance = Annotated[float, Field(ge=0, le=1), REAL]
 
 
 class NewMemory(Request):

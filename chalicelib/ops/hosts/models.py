@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from chalicelib.core.models import STORABLE, Moment, Request, Resource, Text, Timestamp, matching
+from chalicelib.core.models import REAL, STORABLE, Moment, Request, Resource, Text, Timestamp, matching
 
 MAX_POINTS = 2000
 
-Percent = Annotated[float, Field(ge=0, le=100)]
-Celsius = Annotated[float, Field(ge=-100, le=300)]
+Percent = Annotated[float, Field(ge=0, le=100), REAL]
+Celsius = Annotated[float, Field(ge=-100, le=300), REAL]
 Bytes = Annotated[int, Field(ge=0, le=2**62)]
 HostName = Annotated[
     str,

@@ -12,7 +12,7 @@ import { CodeChoice } from "./links";
 
 type Tokens = Schemas["Tokens"];
 
-export function SignIn({ refused, notice }: { refused: string | null; notice?: string }) {
+export function SignIn({ refused, notice, needsAccount = false }: { refused: string | null; notice?: string; needsAccount?: boolean }) {
   const [hasCode, setHasCode] = useState(false);
   const state = useLoad(() => open<Schemas["LoginProviders"]>("GET", "/auth/providers"), []);
   if (hasCode) return <CodeChoice onClose={() => setHasCode(false)} />;
@@ -25,13 +25,13 @@ export function SignIn({ refused, notice }: { refused: string | null; notice?: s
           <p class="hint">{t("signin.lead")}</p>
         </div>
         {notice && <p class="notice">{notice} <Button kind="quiet" onClick={() => links.open(null)}>{t("link.leave")}</Button></p>}
-        <Loaded state={state}>{(providers) => <Ways providers={providers} refused={refused} onCode={() => setHasCode(true)} />}</Loaded>
+        <Loaded state={state}>{(providers) => <Ways providers={providers} refused={refused} needsAccount={needsAccount} onCode={() => setHasCode(true)} />}</Loaded>
       </div>
     </main>
   );
 }
 
-function Ways({ providers, refused, onCode }: { providers: Schemas["LoginProviders"]; refused: string | null; onCode: () => void }) {
+function Ways({ providers, refused, needsAccount, onCode }: { providers: Schemas["LoginProviders"]; refused: string | null; needsAccount: boolean; onCode: () => void }) {
   const [isNew, setNew] = useState(false);
   const names = providers.items.map((provider) => provider.name);
   const others = providers.items.filter((provider) => provider.name === "github" || provider.name === "oidc");
@@ -48,7 +48,7 @@ function Ways({ providers, refused, onCode }: { providers: Schemas["LoginProvide
       {local && (isNew ? <Register onDone={() => setNew(false)} /> : <LogIn title={local.title} />)}
       <div class="sign-in-foot">
         {local && <Button kind="quiet" onClick={() => setNew(!isNew)}>{t(isNew ? "signin.have" : "signin.register")}</Button>}
-        {names.includes("anonymous") && <Button kind="quiet" onClick={anonymously}>{t("signin.anonymous")}</Button>}
+        {names.includes("anonymous") && !needsAccount && <Button kind="quiet" onClick={anonymously}>{t("signin.anonymous")}</Button>}
         {local && <Forgotten />}
         {local && <Button kind="quiet" onClick={onCode}>{t("signin.have.code")}</Button>}
       </div>

@@ -85,15 +85,18 @@ function Use() {
     <section class="card">
       <h2>{t("account.use")}</h2>
       <Loaded state={state}>
-        {({ spending, storage }) => (
+        {({ spending, storage }) => (<>
           <ul class="bars">
             <li><span>{t("costs.cost")}</span><meter aria-label={t("costs.cost")} min={0} max={spending.allowed_cost_usd ?? Math.max(1, spending.cost_usd)} value={spending.cost_usd} /><span class="figure">{money(spending.cost_usd)}{spending.allowed_cost_usd !== null && ` / ${money(spending.allowed_cost_usd)}`}</span></li>
             <li><span>{t("costs.tokens")}</span><meter aria-label={t("costs.tokens")} min={0} max={spending.allowed_tokens ?? Math.max(1, spending.tokens)} value={spending.tokens} /><span class="figure">{number(spending.tokens)}{spending.allowed_tokens !== null && ` / ${number(spending.allowed_tokens)}`}</span></li>
+          </ul>
+          <h2>{t("account.storage")}</h2>
+          <ul class="bars">
             {storage.map((space) => (
               <li key={space.group_id ?? space.scope}><span>{space.group_name ?? name("scope", space.scope)}</span><meter aria-label={space.group_name ?? name("scope", space.scope)} min={0} max={space.limit_bytes ?? Math.max(1, space.used_bytes)} value={space.used_bytes} /><span class="figure">{bytes(space.used_bytes)}{space.limit_bytes !== null && ` / ${bytes(space.limit_bytes)}`}</span></li>
             ))}
           </ul>
-        )}
+        </>)}
       </Loaded>
     </section>
   );

@@ -57,7 +57,7 @@ export function Budgets() {
         <FormDialog
           title={t("budgets.new")} action={t("action.create")} onClose={() => setEditing(null)}
           entries={[
-            { name: "whose", label: t("budgets.whose"), kind: "choice", options: [...state.data.groups.map((group) => ({ value: `group:${group.id}`, text: `${t("budgets.group")}: ${group.name}` })), ...state.data.users.map((user) => ({ value: `user:${user.id}`, text: `${user.display_name}${user.email ? ` (${user.email})` : ""}` }))] },
+            { name: "whose", label: t("budgets.whose"), kind: "choice", required: true, options: [{ value: "", text: t("budgets.choose") }, ...state.data.groups.map((group) => ({ value: `group:${group.id}`, text: `${t("budgets.group")}: ${group.name}` })), ...state.data.users.map((user) => ({ value: `user:${user.id}`, text: `${user.display_name}${user.email ? ` (${user.email})` : ""}` }))] },
             ...limits(),
           ]}
           onSubmit={(values) => {

@@ -9,7 +9,7 @@ import { Form } from "../../ui/forms";
 import { copy } from "./message";
 
 export function ShareDialog({ id, onClose }: { id: string; onClose: () => void }) {
-  const [address, setAddress] = useState<string | null>(null);
+  const [address, setAddress] = useState<{ share: string; text: string } | null>(null);
   const groups = useLoad(async () => (await api.get("/groups", { query: { limit: 100 } })).items.filter((group) => group.role !== null), []);
   const shares = useLoad(() => all((cursor) => api.get("/shares", { query: { conversation_id: id, limit: 100, ...(cursor && { cursor }) } })), []);
   const nameOf = (share: Schemas["Share"]) => {
@@ -32,7 +32,7 @@ export function ShareDialog({ id, onClose }: { id: string; onClose: () => void }
             ]}
             onSubmit={async (values) => {
               const created = await api.post("/shares", { body: { conversation_id: id, group_id: values["with"] as string | null, expires_in_days: Number(values["days"]), later_messages: values["later"] === true } });
-              setAddress(created.token === null ? null : (created.url ?? addressOf("share", created.token)));
+              setAddress(created.token === null ? null : { share: created.id, text: created.url ?? addressOf("share", created.token) });
               await shares.reload();
             }}
           />
@@ -41,8 +41,8 @@ export function ShareDialog({ id, onClose }: { id: string; onClose: () => void }
       {address && (
         <div class="once">
           <p>{t("share.once")}</p>
-          <pre tabIndex={0} class="wrapped">{address}</pre>
-          <Button icon="copy" onClick={() => copy(address)}>{t("action.copy")}</Button>
+          <pre tabIndex={0} class="wrapped">{address.text}</pre>
+          <Button icon="copy" onClick={() => copy(address.text)}>{t("action.copy")}</Button>
         </div>
       )}
       <h3>{t("share.now")}</h3>
@@ -53,7 +53,7 @@ export function ShareDialog({ id, onClose }: { id: string; onClose: () => void }
               <li key={share.id}>
                 <span class="strong">{nameOf(share)}</span> <span class="hint">{t("share.until", { time: moment(share.expires_at) })}</span>
                 <span class="grow" />
-                <Button kind="danger" onClick={async () => { await api.delete("/shares/{share_id}", { path: { share_id: share.id } }); await shares.reload(); }}>{t("share.end")}</Button>
+                <Button kind="danger" onClick={async () => { await api.delete("/shares/{share_id}", { path: { share_id: share.id } }); setAddress((now) => (now?.share === share.id ? null : now)); await shares.reload(); }}>{t("share.end")}</Button>
               </li>
             ))}
           </ul>

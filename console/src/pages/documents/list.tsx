@@ -66,8 +66,8 @@ export function DocumentList() {
         <SearchBox label={t("documents.find")} value={now.q} onChange={(q) => set({ q })} />
         <Choice label={t("documents.shelf")} value={now.shelf} onChange={(shelf) => set({ shelf })} options={[{ value: "active", text: t("documents.active") }, { value: "archived", text: t("status.archived") }, { value: "deleted", text: t("status.deleted") }]} />
         <Choice label={t("field.status")} value={now.status} onChange={(status) => set({ status })} options={[{ value: "", text: t("documents.every.status") }, ...(["pending", "processing", "completed", "partly", "failed"] as const).map((value) => ({ value, text: name("status", value) }))]} />
-        <Choice label={t("field.repository")} value={now.repository} onChange={(repository) => set({ repository })} options={options(groups.data?.repositories, t("documents.every.repository"))} />
-        <Choice label={t("field.tag")} value={now.tag} onChange={(tag) => set({ tag })} options={options(groups.data?.tags, t("documents.every.tag"))} />
+        {(groups.data?.repositories.length || now.repository) && <Choice label={t("field.repository")} value={now.repository} onChange={(repository) => set({ repository })} options={options(groups.data?.repositories, t("documents.every.repository"))} />}
+        {(groups.data?.tags.length || now.tag) && <Choice label={t("field.tag")} value={now.tag} onChange={(tag) => set({ tag })} options={options(groups.data?.tags, t("documents.every.tag"))} />}
       </div>
       {chosen.size > 0 && <Bulk chosen={chosen} shelf={now.shelf} onDone={reload} onClear={() => setChosen(new Set())} repositories={groups.data?.repositories ?? []} tags={groups.data?.tags ?? []} />}
       <Loaded state={state}>

@@ -113,6 +113,8 @@ export function Tray() {
   if (items.length === 0) return null;
   const done = items.filter((item) => item.state === "done").length;
   const failed = items.filter((item) => item.state === "failed").length;
+  // What went wrong is in sight, however long the list is.
+  const sorted = [...items.filter((item) => item.state === "failed"), ...items.filter((item) => item.state !== "failed")];
   const share = items.reduce((sum, item) => sum + shareOf(item), 0) / items.length;
   const text = [t("upload.progress", { done, total: items.length }), failed ? t("upload.failures", { count: failed }) : ""].filter(Boolean).join(" · ");
   return (
@@ -123,7 +125,7 @@ export function Tray() {
         <Button kind="quiet" onClick={clear} disabled={done + failed === 0}>{t("upload.clear")}</Button>
       </header>
       <ul tabIndex={0} aria-label={t("upload.tray")}>
-        {items.slice(0, 200).map((item) => <Entry key={item.id} item={item} />)}
+        {sorted.slice(0, 200).map((item) => <Entry key={item.id} item={item} />)}
       </ul>
       {items.length > 200 && <p class="hint">{t("upload.others", { count: items.length - 200 })}</p>}
     </section>
@@ -139,9 +141,10 @@ function shareOf(item: Upload): number {
 }
 
 function Entry({ item }: { item: Upload }) {
+  const isPartly = item.state === "done" && !!item.document?.warnings.length;
   return (
-    <li class={item.state}>
-      <Icon name={item.state === "done" ? (item.document?.warnings.length ? "warning" : "check") : item.state === "failed" ? "warning" : "clock"} />
+    <li class={`${item.state} ${isPartly ? "partly" : ""}`}>
+      <Icon name={item.state === "done" ? (isPartly ? "warning" : "check") : item.state === "failed" ? "warning" : "clock"} />
       <div class="tray-name">
         {item.document ? <a href={href("documents", item.document.id)}>{item.path}</a> : item.path}
         {item.problem && <span class="field-error">{item.problem}</span>}
@@ -152,7 +155,7 @@ function Entry({ item }: { item: Upload }) {
         {item.state === "sending" && "address" in item.source && <><span>{t("upload.fetching")}</span><Progress label={item.path} value={null} /></>}
         {item.state === "sending" && !("address" in item.source) && <><span>{`${bytes(item.sent)} / ${bytes(item.size)}`}</span><Progress label={item.path} value={item.size ? item.sent / item.size : null} /></>}
         {item.state === "ingesting" && <Ingestion document={item.document!} />}
-        {item.state === "done" && t("upload.done")}
+        {item.state === "done" && t(isPartly ? "status.partly" : "upload.done")}
         {item.state === "failed" && <Button icon="again" onClick={() => again(item.id)}>{t("action.retry")}</Button>}
       </span>
     </li>

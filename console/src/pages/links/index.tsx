@@ -17,7 +17,7 @@ export function LinkPage({ link }: { link: links.Link }) {
   const isSignedIn = useCell(signedIn);
   const close = () => links.open(null);
   if (link.kind === "share" || link.kind === "email_new" || link.kind === "email_old") {
-    if (!isSignedIn) return <SignIn refused={null} notice={t(link.kind === "share" ? "link.share.sign.in" : "link.email.sign.in")} />;
+    if (!isSignedIn) return <SignIn needsAccount refused={null} notice={t(link.kind === "share" ? "link.share.sign.in" : "link.email.sign.in")} />;
     return link.kind === "share" ? <Shared token={link.token} onClose={close} /> : <ConfirmEmail token={link.token} onClose={close} />;
   }
   if (link.kind === "invitation") return <Invited token={link.token} onClose={close} />;

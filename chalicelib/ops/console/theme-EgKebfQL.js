@@ -1,1 +1,0 @@
-import{D as e}from"./api-DBTqbzH3.js";function t(t=e.get(`theme`)??`system`){e.set(`theme`,t),document.documentElement.dataset.theme=t}export{t};
