@@ -45,7 +45,7 @@ function Ways({ providers, refused, needsAccount, onCode }: { providers: Schemas
         </Button>
       ))}
       {others.length > 0 && local && <p class="or"><span>{t("signin.or")}</span></p>}
-      {local && (isNew ? <Register onDone={() => setNew(false)} /> : <LogIn title={local.title} />)}
+      {local && (isNew ? <Register onDone={() => setNew(false)} /> : <LogIn />)}
       <div class="sign-in-foot">
         {local && <Button kind="quiet" onClick={() => setNew(!isNew)}>{t(isNew ? "signin.have" : "signin.register")}</Button>}
         {names.includes("anonymous") && !needsAccount && <Button kind="quiet" onClick={anonymously}>{t("signin.anonymous")}</Button>}
@@ -64,7 +64,7 @@ export async function logIn(name: unknown, password: unknown, code: unknown): Pr
 }
 
 /** E-mail address or username, and the password; then the code of the second factor where the account has one. */
-export function LogIn({ title }: { title: string }) {
+export function LogIn() {
   const [asks, setAsks] = useState<"nothing" | "code" | "verification">("nothing");
   const who = useRef("");
   const place = useRef<HTMLDivElement>(null);
@@ -87,7 +87,7 @@ export function LogIn({ title }: { title: string }) {
       <Form
         key="login"
         entries={[
-          { name: "who", label: title, required: true, autocomplete: "username" },
+          { name: "who", label: t("signin.who"), required: true, autocomplete: "username" },
           { name: "password", label: t("field.password"), kind: "password", required: true, autocomplete: "current-password" },
           ...(asks === "code" ? [{ name: "code", label: t("factor.code"), required: true, autocomplete: "one-time-code", hint: t("factor.code.hint"), maxLength: 40 }] : []),
         ]}

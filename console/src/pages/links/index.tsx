@@ -193,7 +193,7 @@ function ComeIn({ token, email, onClose }: LinkProps & { email: string | null })
   const [hasAccount, setHasAccount] = useState(false);
   return (
     <>
-      {hasAccount ? <LogIn title={t("signin.who")} /> : (
+      {hasAccount ? <LogIn /> : (
         <Form
           action={t("signin.create")}
           entries={[
