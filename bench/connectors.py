@@ -53,10 +53,10 @@ def main(arguments: list[str]) -> None:
         place = stack.enter_context(instances.place(Knobs(), visibility_seconds=60))
         os.environ.update(place.environment)
         from tests.connectors.connected import Library
-        from tests.service import Service
+        from tests.service import LastingUser, Service
 
         service = Service.at(place)
-        admin = service.log_in(place.administrator["email"], place.administrator["password"])
+        admin = service.log_in(place.administrator["email"], place.administrator["password"], LastingUser)
         folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in options.sources:

@@ -138,6 +138,20 @@ class User:
         return items
 
 
+class LastingUser(User):
+    """A user whose session is renewed when its access token has ended: for proofs that take longer than a token."""
+
+    def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        answer = super().request(method, path, body, headers)
+        if answer.status != 401:
+            return answer
+        tokens = self.service.request("POST", "/auth/refresh", {"refresh_token": self.refresh_token})
+        if tokens.status != 200:
+            return answer
+        self.access_token, self.refresh_token = tokens.json["access_token"], tokens.json["refresh_token"]
+        return super().request(method, path, body, headers)
+
+
 class _RequestOfThread(Chalice):
     """The app, whose current request is one for each thread: a Lambda function serves one at a time, tests several."""
 
@@ -270,11 +284,11 @@ class Service:
         opened = _session(created, email)
         return User(self, created, email, password, opened.access_token, opened.refresh_token)
 
-    def log_in(self, email: str, password: str) -> User:
+    def log_in(self, email: str, password: str, kind: type[User] = User) -> User:
         tokens = self.request("POST", "/auth/login", {"email": email, "password": password})
         assert tokens.status == 200, tokens.body
         me = self.request("GET", "/me", headers={"Authorization": f"Bearer {tokens.json['access_token']}"})
-        return User(
+        return kind(
             self, UUID(me.json["id"]), email, password, tokens.json["access_token"], tokens.json["refresh_token"]
         )
 

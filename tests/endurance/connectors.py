@@ -27,7 +27,7 @@ from bench.commands import Command, parser
 from infra.local import instances
 from infra.local.instances import Knobs, Place
 from tests.endurance.mirrors import ADDRESSES, KINDS, Mirror, served
-from tests.service import Service, User
+from tests.service import LastingUser, Service, User
 
 COMMAND = Command(
     "Change sources at random while syncing, ingesting and the database are killed, then compare item by item",
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         place = stack.enter_context(instances.place(Knobs(sync_lease=5.0), visibility_seconds=5))
         os.environ.update(place.environment)
         service = Service.at(place)
-        admin = service.log_in(place.administrator["email"], place.administrator["password"])
+        admin = service.log_in(place.administrator["email"], place.administrator["password"], LastingUser)
         people = _people(service)
         folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
