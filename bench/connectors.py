@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
         from tests.service import LastingUser, Service
 
         service = Service.at(place)
-        admin = service.log_in(place.administrator["email"], place.administrator["password"], LastingUser)
+        admin = LastingUser.of(service.log_in(place.administrator["email"], place.administrator["password"]))
         folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in options.sources:

@@ -141,6 +141,11 @@ class User:
 class LastingUser(User):
     """A user whose session is renewed when its access token has ended: for proofs that take longer than a token."""
 
+    @classmethod
+    def of(cls, user: User) -> "LastingUser":
+        """The same user with the same session."""
+        return cls(user.service, user.id, user.email, user.password, user.access_token, user.refresh_token)
+
     def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         answer = super().request(method, path, body, headers)
         if answer.status != 401:
@@ -284,11 +289,11 @@ class Service:
         opened = _session(created, email)
         return User(self, created, email, password, opened.access_token, opened.refresh_token)
 
-    def log_in(self, email: str, password: str, kind: type[User] = User) -> User:
+    def log_in(self, email: str, password: str) -> User:
         tokens = self.request("POST", "/auth/login", {"email": email, "password": password})
         assert tokens.status == 200, tokens.body
         me = self.request("GET", "/me", headers={"Authorization": f"Bearer {tokens.json['access_token']}"})
-        return kind(
+        return User(
             self, UUID(me.json["id"]), email, password, tokens.json["access_token"], tokens.json["refresh_token"]
         )
 

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         place = stack.enter_context(instances.place(Knobs(sync_lease=5.0), visibility_seconds=5))
         os.environ.update(place.environment)
         service = Service.at(place)
-        admin = service.log_in(place.administrator["email"], place.administrator["password"], LastingUser)
+        admin = LastingUser.of(service.log_in(place.administrator["email"], place.administrator["password"]))
         people = _people(service)
         folder = Path(tempfile.mkdtemp(prefix="alcove-sources-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
