@@ -15,6 +15,7 @@ from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
 from chalicelib.knowledge.embedding.trainings import training
 from chalicelib.knowledge.text import chunking
+from infra import models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,9 @@ def read(folder: Path) -> Collection:
 
 
 def recipe(name: str) -> Recipe:
-    """A built-in model in the place of the first one."""
+    """A built-in model in the place of the first one. One that is a choice is fetched."""
+    if name in models.CHOICES:
+        models.fetch(models={name: models.CHOICES[name]})
     words = training(name)
     return replace(BUILT_IN, model=name, query_prefix=words.query_prefix, document_prefix=words.document_prefix)
 

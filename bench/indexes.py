@@ -12,8 +12,9 @@ from bench import database
 from bench.collection import Chunks, Collection
 from bench.local import wait_until_ingested, when_allowed
 from chalicelib.knowledge.embedding.recipe import BUILT_IN, Recipe
-from chalicelib.knowledge.search import retrieval
-from chalicelib.knowledge.search.models import SearchRequest
+from chalicelib.knowledge.reranking.models import BUILT_IN as BUILT_IN_RERANKER
+from chalicelib.knowledge.search import reranking, retrieval
+from chalicelib.knowledge.search.models import Hit, SearchRequest
 from chalicelib.knowledge.search.query_embedding import QueryVector
 from infra.local.api_session import ApiSession
 
@@ -42,11 +43,24 @@ class DatabaseIndex:
 
     def search(self, query: str, mode: Mode) -> list[str]:
         """See `Index`."""
+        return self._documents(self._hits(query, mode)[1])
+
+    def reranked(self, query: str, chunks: int) -> list[str]:
+        """As `search` in mode hybrid, with so many of the best chunks reranked."""
+        request, hits = self._hits(query, "hybrid")
+        plan = reranking.RerankingPlan(BUILT_IN_RERANKER, chunks)
+        ranked, done = reranking.rerank(request.query, hits, plan, leading=len(hits), explain=False)
+        assert done.error is None, done.error
+        return self._documents(ranked)
+
+    def _hits(self, query: str, mode: Mode) -> tuple[SearchRequest, list[Hit]]:
         request = SearchRequest(query=query[:2000], mode=mode, top_k=TOP_K, per_document=1)
         vector = QueryVector(self.model, self.model.embed_query(request.query).tolist())
         with self.database.app.transaction():
             self.database.app.execute("select assume_user(%s)", [self.caller])
-            hits = retrieval.search(self.database.app, request, vector).items
+            return request, retrieval.search(self.database.app, request, vector).items
+
+    def _documents(self, hits: Sequence[Hit]) -> list[str]:
         return list(dict.fromkeys(self.documents[hit.document_id] for hit in hits))
 
 
@@ -66,7 +80,7 @@ class ApiIndex:
 
 
 @contextmanager
-def in_database(collection: Collection, model: Recipe = BUILT_IN) -> Iterator[Index]:
+def in_database(collection: Collection, model: Recipe = BUILT_IN) -> Iterator[DatabaseIndex]:
     """The collection in a database of its own, as the organisation's documents."""
     titles = [document.title for document in collection.documents]
     with stored(collection, collections.chunks(collection, model), titles, model) as index:
@@ -74,7 +88,9 @@ def in_database(collection: Collection, model: Recipe = BUILT_IN) -> Iterator[In
 
 
 @contextmanager
-def stored(collection: Collection, chunks: Chunks, titles: Sequence[str], model: Recipe = BUILT_IN) -> Iterator[Index]:
+def stored(
+    collection: Collection, chunks: Chunks, titles: Sequence[str], model: Recipe = BUILT_IN
+) -> Iterator[DatabaseIndex]:
     """The collection's documents, cut into `passages`, in a database of their own."""
     with database.throwaway() as temp_database:
         owner, _ = temp_database.user("librarian")

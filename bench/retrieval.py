@@ -18,6 +18,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -31,13 +32,14 @@ from chalicelib.knowledge.embedding import builtin
 from chalicelib.knowledge.embedding.recipe import BUILT_IN
 from chalicelib.knowledge.text import bm25, chunking, lexemes
 from chalicelib.knowledge.text.segment import Segment
+from infra import models
 from infra.local import stack
 from infra.local.api_session import ApiSession
 
 COMMAND = Command(
     "Retrieval quality of every search mode on judged collections; DATA=collections",
     usual=None,
-    smallest=("{collection} --headings",),
+    smallest=("{collection} --headings", "{collection} --rerank 5"),
 )
 _HANDBOOK = "Handbook"
 # A section of a handbook is longer than an abstract: small passages cut as many from it.
@@ -47,18 +49,22 @@ _CHUNK_SIZE = 64
 def measure(collection: Collection, index: Index) -> None:
     """Print one line for each mode."""
     for mode in MODES:
-        rankings: dict[str, list[str]] = {}
-        seconds: list[float] = []
-        for query, text in collection.queries.items():
-            started = time.perf_counter()
-            rankings[query] = index.search(text, mode)
-            seconds.append(time.perf_counter() - started)
-        result = collections.quality(collection, rankings)
-        print(
-            f"{collection.name:<18}{mode:<10}{result.ndcg_10:>9.4f}{result.recall_10:>11.4f}{result.recall_100:>12.4f}"
-            f"{result.mrr_10:>9.4f}{median(seconds) * 1000:>11.1f}",
-            flush=True,
-        )
+        _measure(collection, mode, partial(index.search, mode=mode))
+
+
+def _measure(collection: Collection, mode: str, search: Callable[[str], list[str]]) -> None:
+    rankings: dict[str, list[str]] = {}
+    seconds: list[float] = []
+    for query, text in collection.queries.items():
+        started = time.perf_counter()
+        rankings[query] = search(text)
+        seconds.append(time.perf_counter() - started)
+    result = collections.quality(collection, rankings)
+    print(
+        f"{collection.name:<18}{mode:<10}{result.ndcg_10:>9.4f}{result.recall_10:>11.4f}{result.recall_100:>12.4f}"
+        f"{result.mrr_10:>9.4f}{median(seconds) * 1000:>11.1f}",
+        flush=True,
+    )
 
 
 def _with_headings(collection: Collection, options: argparse.Namespace) -> None:
@@ -145,6 +151,8 @@ def _over_http(collection: Collection, options: argparse.Namespace) -> None:
 def _in_database(collection: Collection, options: argparse.Namespace) -> None:
     with indexes.in_database(collection, collections.recipe(options.model)) as index:
         measure(collection, index)
+        if options.rerank:
+            _measure(collection, "reranked", partial(index.reranked, chunks=options.rerank))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -158,7 +166,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         way.add_argument(name, dest="run", action="store_const", const=measured, help="see above")
     command_line.add_argument("--chunk-size", type=int, default=_CHUNK_SIZE, metavar="TOKENS", help="with --headings")
     command_line.add_argument(
-        "--model", default=BUILT_IN.model, help="a built-in embedding model, in the database alone"
+        "--model",
+        default=BUILT_IN.model,
+        choices=(BUILT_IN.model, *models.CHOICES),
+        help="a built-in embedding model, in the database alone",
+    )
+    command_line.add_argument(
+        "--rerank",
+        type=int,
+        metavar="CHUNKS",
+        help="rerank so many chunks of the hybrid list, too",
     )
     command_line.add_argument("--url", help="with --api: where the API is")
     command_line.add_argument("--email")
