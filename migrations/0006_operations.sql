@@ -227,7 +227,8 @@ call protect('dead_letters');
 create policy read on dead_letters for select to alcove_app using ((select app_is_admin()));
 grant select on dead_letters to alcove_app;
 
--- Alerts to Telegram: one row, as the table of the same name in Arasul.
+-- The channels of alerts, their thresholds and quiet hours: one row, as the table of the same name in Arasul, which knows
+-- Telegram alone.
 create table telegram_config (
     id integer primary key default 1 check (id = 1),
     ciphertext bytea check (length(ciphertext) between 30 and 1000),
@@ -243,11 +244,16 @@ create table telegram_config (
     quiet_until time,
     quiet_time_zone text not null default 'UTC' check (length(quiet_time_zone) between 1 and 100),
     critical_in_quiet_hours boolean not null default true,
+    -- Who gets alerts by e-mail.
+    email_enabled boolean not null default false,
+    email_recipients text[] not null default '{}' check (cardinality(email_recipients) <= 10
+                                                         and length(email_recipients::text) <= 4000),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     check (num_nulls(ciphertext, wrapped_key, master_key) in (0, 3)),
     check (num_nulls(quiet_from, quiet_until) in (0, 2)),
-    check (not enabled or (ciphertext is not null and chat_id is not null))
+    check (not enabled or (ciphertext is not null and chat_id is not null)),
+    check (not email_enabled or email_recipients <> '{}')
 );
 create trigger touch before update on telegram_config for each row execute function touch_updated_at();
 call protect('telegram_config');
@@ -255,7 +261,7 @@ create policy read on telegram_config for select to alcove_app using ((select ap
 create policy change on telegram_config for update to alcove_app
     using ((select app_is_admin())) with check ((select app_is_admin()));
 grant select, update (ciphertext, wrapped_key, master_key, chat_id, api_url, enabled, alert_thresholds, quiet_from,
-                      quiet_until, quiet_time_zone, critical_in_quiet_hours)
+                      quiet_until, quiet_time_zone, critical_in_quiet_hours, email_enabled, email_recipients)
    on telegram_config to alcove_app;
 insert into telegram_config default values;
 

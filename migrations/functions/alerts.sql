@@ -92,17 +92,19 @@ create or replace function claim_alert_deliveries(by_channel text, amount intege
     end;
 grant execute on function claim_alert_deliveries(text, integer) to alcove_app;
 
--- For tick and the test message: deliveries that arrived (`failure` is null), or failed and are tried after `pause`.
-create or replace function finish_alert_deliveries(alert_ids uuid[], by_channel text, failure text, pause interval)
+-- For tick and the test message: deliveries that arrived, `failure` saying at whom they did not, or that failed and are
+-- tried after `pause`.
+create or replace function finish_alert_deliveries(
+    alert_ids uuid[], by_channel text, arrived boolean, failure text, pause interval)
     returns void
     language sql volatile security definer set search_path = public, pg_temp
     begin atomic
         update alert_deliveries d
-           set sent_at = case when failure is null then now() end, attempts = greatest(d.attempts, 1), error = left(failure, 500),
+           set sent_at = case when arrived then now() end, attempts = greatest(d.attempts, 1), error = left(failure, 500),
                due_at = case when pause is null then d.due_at else now() + pause end
          where d.alert_id = any (alert_ids) and d.channel = by_channel and d.sent_at is null;
     end;
-grant execute on function finish_alert_deliveries(uuid[], text, text, interval) to alcove_app;
+grant execute on function finish_alert_deliveries(uuid[], text, boolean, text, interval) to alcove_app;
 
 -- For tick: when alerts must be looked at next, null for never: an event that no alert has read, a delivery, or the end
 -- of a cooldown that keeps something back.
@@ -110,7 +112,9 @@ create or replace function next_alert() returns timestamptz
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select least(
-            (select min(d.due_at) from alert_deliveries d, telegram_config c where d.sent_at is null and c.enabled),
+            (select min(d.due_at) from alert_deliveries d, telegram_config c
+              where d.sent_at is null
+                and ((d.channel = 'telegram' and c.enabled) or (d.channel = 'email' and c.email_enabled))),
             (select now() from self_healing_events e where not e.is_alerted limit 1),
             (select min(s.reported_at + make_interval(
                             mins => coalesce((c.alert_thresholds ->> 'cooldown_minutes')::integer, 15)))

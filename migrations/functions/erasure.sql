@@ -92,6 +92,10 @@ begin
            request_id = null, details = '{}'
      where a.user_id = account.id or a.entity_id = account.id;
     delete from outgoing_mails m where m.recipient = account.email;
+    update telegram_config c
+       set email_recipients = array_remove(c.email_recipients, account.email),
+           email_enabled = c.email_enabled and c.email_recipients <> array[account.email]
+     where account.email = any (c.email_recipients);
     update invitations i set email = null where i.accepted_by = account.id or i.email = account.email;
     delete from users u where u.id = account.id;
     insert into audit_logs (user_id, action, entity_type) values (null, 'user.erased', 'user');

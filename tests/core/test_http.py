@@ -94,7 +94,7 @@ def test_only_reading_and_ending_take_no_body() -> None:
     people |= {"/shared-conversations/{share_id}/fork"}
     documents |= {"/messages/{message_id}/replay"}
     connectors = {f"/connectors/{{connector_id}}/{verb}" for verb in ("sync", "take-over")}
-    alerts = {"/alerts/telegram/test"}
+    alerts = {"/alerts/telegram/test", "/alerts/email/test"}
     assert posted == ended | models | documents | tickets | webhooks | evals | people | connectors | alerts
 
 

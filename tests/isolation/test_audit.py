@@ -56,6 +56,9 @@ SILENT: dict[str, str | Elsewhere] = {
     "POST /alerts/telegram/test": Elsewhere(
         "tests/ops/test_alerts.py", "telegram_config.tested", "it needs a bot to send the message"
     ),
+    "POST /alerts/email/test": Elsewhere(
+        "tests/ops/test_alert_mails.py", "email_alerts.tested", "it needs a mail server to send the message"
+    ),
     "PATCH /me/preferences": Elsewhere("tests/config/test_audit.py", "user_pref", "config_audit has its fields"),
     "POST /auth/anonymous/upgrade": Elsewhere(
         "tests/auth/test_providers_anonymous.py", "user.absorbed", "it needs an anonymous caller"

@@ -96,6 +96,7 @@ EXAMPLES: dict[str, Any] = {
     "PUT /groups/{group_id}/members/{user_id}": {"role": "admin"},
     "POST /invitations": {"groups": [{"group_id": "{group_id}"}]},
     "PATCH /jobs/{job_id}": {"priority": 1},
+    "PATCH /alerts/email": {"recipients": ["alarms@example.org"]},
     "PATCH /alerts/telegram": {"chat_id": "-1001234567890"},
     "POST /host-metrics": {"host": "web-1", "leaves": True, "measurements": []},
     "POST /llms": {"name": "another", "provider": "openai", "model_id": "m"},

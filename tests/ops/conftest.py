@@ -1,5 +1,5 @@
 """Fixtures that the tests of operations share with those of accounts."""
 
-from tests.auth.conftest import master_key
+from tests.auth.conftest import mail_server, mails, master_key
 
-__all__ = ["master_key"]
+__all__ = ["mail_server", "mails", "master_key"]

@@ -5,6 +5,7 @@ account has the address: that is looked up when the e-mail is sent.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -52,6 +53,17 @@ def ask_for(kind: str, address: str, language: Language | None) -> None:
     chosen = language or configuration.require().language
     with identity.as_nobody() as conn:
         conn.execute(queries.request, {"kind": kind, "address": address, "language": chosen})
+
+
+def send_now(kind: str, recipients: Sequence[str], values: texts.Values) -> int:
+    """Send one e-mail to several recipients at once, not through the outbox; returns how many the server refused.
+
+    Raises Conflict (mail_off), and TransportError when it reaches nobody.
+    """
+    settings = configuration.require()
+    message = texts.compose(kind, settings.language, ", ".join(recipients), values, settings)
+    with transport.opened(settings) as send:
+        return send(message)
 
 
 def send_due() -> int:

@@ -36,6 +36,9 @@ class Values:
     token: str = ""
     link: str | None = None
     numbers: Mapping[str, int] = field(default_factory=dict)
+    # Of alerts, which are the service's own words: the subject, and paragraphs.
+    headline: str = ""
+    lines: tuple[str, ...] = ()
 
 
 @process.cached
@@ -56,6 +59,7 @@ def compose(kind: str, language: Language, recipient: str, values: Values, setti
     # What did not happen is not told.
     reported = [line for name, line in text.get("numbers", {}).items() if values.numbers.get(name)]
     paragraphs = [greeting.format_map(filled), *(line.format_map(filled) for line in [*text["paragraphs"], *reported])]
+    paragraphs += values.lines
     message = EmailMessage()
     message["Subject"] = " ".join(text["subject"].format_map(filled).split())
     message["From"] = Address(settings.sender_name or _word(values.deployment), addr_spec=settings.sender)
@@ -79,6 +83,7 @@ def _filled(values: Values, common: Mapping[str, str]) -> dict[str, Any]:
         "groups": common["groups"].format(groups=groups) if groups else "",
         "new_email": values.new_email,
         "until": until,
+        "headline": values.headline,
         **values.numbers,
     }
 

@@ -30,7 +30,8 @@ class MailDeferredError(TransportError):
     """This e-mail is not sent now; others can be."""
 
 
-Send = Callable[[EmailMessage], None]
+# Returns how many of several recipients were refused.
+Send = Callable[[EmailMessage], int]
 
 
 @contextmanager
@@ -91,11 +92,11 @@ def _connected(settings: MailSettings) -> "smtplib.SMTP":
     return server
 
 
-def _send_by_smtp(server: "smtplib.SMTP", message: EmailMessage) -> None:
+def _send_by_smtp(server: "smtplib.SMTP", message: EmailMessage) -> int:
     import smtplib
 
     try:
-        server.send_message(message)
+        return len(server.send_message(message))
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
         refused = MailRefusedError if codes and all(500 <= code < 600 for code in codes) else MailDeferredError
@@ -107,14 +108,14 @@ def _send_by_smtp(server: "smtplib.SMTP", message: EmailMessage) -> None:
         raise TransportError(f"the server cannot be used: {type(error).__name__}") from error
 
 
-def _send_by_ses(message: EmailMessage) -> None:
+def _send_by_ses(message: EmailMessage) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     try:
         aws.ses().send_email(
             FromEmailAddress=str(message["From"]),
-            Destination={"ToAddresses": [str(message["To"])]},
+            Destination={"ToAddresses": [address.addr_spec for address in message["To"].addresses]},
             Content={
                 "Simple": {
                     "Subject": {"Data": str(message["Subject"]), "Charset": "UTF-8"},
@@ -132,3 +133,4 @@ def _send_by_ses(message: EmailMessage) -> None:
         raise refused(f"SES refused the e-mail: {code}") from error
     except BotoCoreError as error:
         raise TransportError(f"SES cannot be reached: {type(error).__name__}") from error
+    return 0

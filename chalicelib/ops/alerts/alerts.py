@@ -12,7 +12,8 @@ from chalicelib.core import identity, rows, sql
 from chalicelib.core.models import Page, page_of
 from chalicelib.core.sealed import BrokenSealError, Sealed
 from chalicelib.core.settings import settings
-from chalicelib.ops.alerts import decisions, telegram
+from chalicelib.ops.alerts import decisions, mailing, telegram
+from chalicelib.ops.alerts.channels import ChannelError, SendingChannel
 from chalicelib.ops.alerts.models import Alert, AlertQuery, AlertThresholds
 from chalicelib.ops.alerts.sealed_columns import BOT_TOKEN
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 queries = sql.load(__file__)
 
 _CLAIMED = 200
-# A tick has a minute for everything; one message takes ten seconds at most.
+# Of each channel: a tick has a minute for everything; one message takes ten seconds at most.
 _SEND_SECONDS = 15.0
 # More alerts than this at once are sent as one message, a digest; so are those that quiet hours or a channel that was
 # down kept back.
@@ -32,7 +33,7 @@ _SIGNS = {"ok": "✅", "warning": "⚠️", "critical": "🔴"}
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The row of telegram_config, with the sealed token."""
+    """The row of telegram_config, with the sealed token: channels, thresholds, quiet hours."""
 
     id: int
     ciphertext: bytes | None
@@ -46,6 +47,8 @@ class Configuration:
     quiet_until: time_of_day | None
     quiet_time_zone: str
     critical_in_quiet_hours: bool
+    email_enabled: bool
+    email_recipients: list[str]
 
     def thresholds(self) -> AlertThresholds:
         """The thresholds; what is not stored has its default."""
@@ -59,11 +62,13 @@ class Configuration:
             self.quiet_from, self.quiet_until, self.quiet_time_zone, self.critical_in_quiet_hours
         )
 
-    def channels(self) -> list[str]:
+    def channels(self) -> list[SendingChannel]:
         """The channels that are in use."""
-        return ["telegram"] if self.enabled else []
+        by_telegram = SendingChannel("telegram", telegram.MAX_CHARS, self.send_to_telegram)
+        by_email = SendingChannel("email", mailing.MAX_CHARS, lambda text: mailing.send(self.email_recipients, text))
+        return [by_telegram] * self.enabled + [by_email] * self.email_enabled
 
-    def send(self, text: str) -> None:
+    def send_to_telegram(self, text: str) -> None:
         """Send a text to Telegram. Raises TelegramError."""
         if self.ciphertext is None or self.wrapped_key is None or self.master_key is None or self.chat_id is None:
             raise telegram.TelegramError("The bot's token or the chat is missing.")
@@ -123,7 +128,7 @@ def raise_alerts(now: datetime | None = None) -> int:
         params = {
             "subjects": Jsonb([_plain(subject) for subject in changed]),
             "alerts": Jsonb([_plain(alert) for alert in alerts]),
-            "channels": config.channels(),
+            "channels": [channel.name for channel in config.channels()],
         }
         if changed or alerts:
             conn.execute(queries.store, params)
@@ -153,55 +158,66 @@ def _plain(row: decisions.Subject | decisions.NewAlert) -> dict[str, Any]:
 def send_due() -> int:
     """Send the alerts that are due; returns how many arrived. What fails is tried again, and nothing is given up."""
     with identity.as_nobody() as conn:
-        config = configuration(conn)
-        if not config.enabled:
-            return 0
-        due = rows.many(conn, Due, queries.claim, {"channel": "telegram", "amount": _CLAIMED})
+        channels = configuration(conn).channels()
+    return sum(_send_through(channel) for channel in channels)
+
+
+def _send_through(channel: SendingChannel) -> int:
+    with identity.as_nobody() as conn:
+        due = rows.many(conn, Due, queries.claim, {"channel": channel.name, "amount": _CLAIMED})
     sent, deadline = 0, time.monotonic() + _SEND_SECONDS
-    for number, (ids, text) in enumerate(messages(due)):
+    texts = messages(due, channel.max_chars)
+    for number, (ids, text) in enumerate(texts):
         if time.monotonic() > deadline:
             break  # the rest is due again in two minutes
         try:
-            config.send(text)
-        except telegram.TelegramError as error:
+            missed = channel.send(text)
+        except ChannelError as error:
             # What follows is not tried now: it would fail as well, and the order would be lost.
-            left = [id_ for more, _ in messages(due)[number:] for id_ in more]
+            left = [id_ for more, _ in texts[number:] for id_ in more]
             pause = timedelta(seconds=error.retry_after) if error.retry_after else None
-            finish(left, "telegram", str(error), pause)
+            _finish(channel, left, arrived=False, error=str(error), pause=pause)
             return sent
-        finish(ids, "telegram")
+        _finish(channel, ids, arrived=True, error=missed)
         sent += len(ids)
     return sent
 
 
-def finish(ids: Sequence[UUID], channel: str, failure: str | None = None, pause: timedelta | None = None) -> None:
-    """Record that deliveries arrived, or why they did not."""
-    params = {"ids": list(ids), "channel": channel, "failure": failure, "pause": pause}
+def _finish(
+    channel: SendingChannel,
+    ids: Sequence[UUID],
+    *,
+    arrived: bool,
+    error: str | None = None,
+    pause: timedelta | None = None,
+) -> None:
+    """Record that deliveries arrived, or why they did not, or not at everybody's."""
+    params = {"ids": list(ids), "channel": channel.name, "arrived": arrived, "error": error, "pause": pause}
     with identity.as_nobody() as conn:
         conn.execute(queries.finish, params)
 
 
-def messages(due: Sequence[Due]) -> list[tuple[list[UUID], str]]:
+def messages(due: Sequence[Due], max_chars: int) -> list[tuple[list[UUID], str]]:
     """The texts to send, each with the alerts that it tells. Late alerts, and very many, are told together."""
     late = [alert for alert in due if alert.is_late]
     fresh = [alert for alert in due if not alert.is_late]
     if len(fresh) > MAX_SINGLE:
         late, fresh = sorted(due, key=lambda alert: alert.alert_id), []
     texts = [([alert.alert_id], f"{_title(alert.level)} {alert.message}") for alert in fresh]
-    return [*_digests(late), *texts]
+    return [*_digests(late, max_chars), *texts]
 
 
 def _title(level: str) -> str:
     return f"{_SIGNS[level]} alcove {settings().stage}:"
 
 
-def _digests(late: Sequence[Due]) -> Iterator[tuple[list[UUID], str]]:
-    """Texts of at most MAX_CHARS characters."""
+def _digests(late: Sequence[Due], max_chars: int) -> Iterator[tuple[list[UUID], str]]:
+    """Texts of at most `max_chars` characters."""
     ids: list[UUID] = []
     text = ""
     for alert in late:
         line = f"{_SIGNS[alert.level]} {alert.created_at.astimezone(UTC):%m-%d %H:%M} UTC {alert.message}\n"
-        if len(text) + len(line) > telegram.MAX_CHARS - 100:
+        if len(text) + len(line) > max_chars - 100:
             yield ids, f"alcove {settings().stage}: {len(ids)} alerts\n{text}"
             ids, text = [], ""
         ids, text = [*ids, alert.alert_id], text + line

@@ -3,6 +3,12 @@ select ciphertext is not null as has_bot_token, chat_id, api_url, enabled, alert
        quiet_time_zone, critical_in_quiet_hours, updated_at
   from telegram_config
 
+-- name: email_config
+select email_enabled as enabled, email_recipients as recipients, updated_at from telegram_config
+
+-- name: change_email_config
+update telegram_config set email_enabled = %(enabled)s, email_recipients = %(recipients)s
+
 -- name: change_config
 update telegram_config
    set ciphertext = case when %(new_token)s then %(ciphertext)s::bytea else ciphertext end,
@@ -17,7 +23,7 @@ select pg_advisory_xact_lock(hashtextextended('alcove.telegram_config', 0))
 
 -- name: alert_configuration
 select id, ciphertext, wrapped_key, master_key, chat_id, api_url, enabled, alert_thresholds, quiet_from, quiet_until,
-       quiet_time_zone, critical_in_quiet_hours
+       quiet_time_zone, critical_in_quiet_hours, email_enabled, email_recipients
   from alert_configuration()
 
 -- name: observe
@@ -30,7 +36,7 @@ select store_alerts(%(subjects)s, %(alerts)s, %(channels)s)
 select alert_id, level, message, created_at, is_late from claim_alert_deliveries(%(channel)s, %(amount)s)
 
 -- name: finish
-select finish_alert_deliveries(%(ids)s, %(channel)s, %(failure)s, %(pause)s)
+select finish_alert_deliveries(%(ids)s, %(channel)s, %(arrived)s, %(error)s, %(pause)s)
 
 -- name: list
 select a.id, a.subject, a.kind, a.level, a.message, a.hold_until, a.created_at,

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
+from chalicelib.auth.accounts.models import Email
 from chalicelib.core.models import (
     STORABLE,
     Changes,
@@ -102,6 +103,25 @@ class TelegramChanges(Changes):
     quiet_until: ClockText | None = None
     quiet_time_zone: TimeZone | None = None
     critical_in_quiet_hours: bool | None = None
+
+
+def _once(addresses: list[str]) -> list[str]:
+    return list(dict.fromkeys(addresses))
+
+
+class EmailAlertsConfig(Resource):
+    """Who gets alerts by e-mail."""
+
+    enabled: bool
+    recipients: list[str]
+    updated_at: Timestamp
+
+
+class EmailAlertsChanges(Changes):
+    """Changes of who gets alerts by e-mail. `recipients` replaces all of them."""
+
+    enabled: bool | None = None
+    recipients: Annotated[list[Email], Field(max_length=10), AfterValidator(_once)] | None = None
 
 
 class AlertDelivery(Resource):

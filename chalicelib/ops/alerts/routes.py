@@ -4,7 +4,14 @@ from chalicelib.core import identity
 from chalicelib.core.http import Routes
 from chalicelib.core.models import Page
 from chalicelib.ops.alerts import alerts, configuration
-from chalicelib.ops.alerts.models import Alert, AlertQuery, TelegramChanges, TelegramConfig
+from chalicelib.ops.alerts.models import (
+    Alert,
+    AlertQuery,
+    EmailAlertsChanges,
+    EmailAlertsConfig,
+    TelegramChanges,
+    TelegramConfig,
+)
 
 routes = Routes(__name__)
 
@@ -33,3 +40,22 @@ def update_telegram_config(body: TelegramChanges) -> TelegramConfig:
 def test_telegram() -> None:
     """Send a test message. 502 `telegram_failed` says why it was not accepted."""
     configuration.send_test()
+
+
+@routes.get("/alerts/email", admin=True)
+def get_email_alerts() -> EmailAlertsConfig:
+    """Who gets alerts by e-mail. Thresholds and quiet hours are those of `/alerts/telegram`."""
+    with identity.as_caller() as conn:
+        return configuration.get_email(conn)
+
+
+@routes.patch("/alerts/email", admin=True)
+def update_email_alerts(body: EmailAlertsChanges) -> EmailAlertsConfig:
+    """Change who gets alerts by e-mail. 409 `mail_off` where the deployment sends no e-mails."""
+    return configuration.change_email(body)
+
+
+@routes.post("/alerts/email/test", admin=True, limit="provider_key")
+def test_email_alerts() -> None:
+    """Have a test message sent within a minute. `GET /alerts?kind=test` says whether it arrived."""
+    configuration.queue_test_email()

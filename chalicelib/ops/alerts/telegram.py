@@ -1,17 +1,14 @@
 """Messages through Telegram's Bot API: `sendMessage` (https://core.telegram.org/bots/api#sendmessage)."""
 
 from chalicelib.core import outbound
+from chalicelib.ops.alerts.channels import ChannelError
 
 # Telegram accepts 4,096 characters in a message.
 MAX_CHARS = 4096
 
 
-class TelegramError(Exception):
-    """The message was not accepted. Its text is a sentence without the token; `retry_after` is in seconds."""
-
-    def __init__(self, message: str, retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+class TelegramError(ChannelError):
+    """The message was not accepted. Its text is a sentence without the token."""
 
 
 def send(api_url: str, token: str, chat_id: str, text: str) -> None:

@@ -132,6 +132,23 @@ class AsyncOperations(ABC):
             models.AlertPage,
         )
 
+    async def get_email_alerts(self) -> models.EmailAlertsConfig:
+        """Who gets alerts by e-mail. Thresholds and quiet hours are those of `/alerts/telegram`."""
+        return await self.call(request("GET", "/alerts/email"), models.EmailAlertsConfig)
+
+    async def update_email_alerts(
+        self, *, enabled: bool | Unset | None = UNSET, recipients: list[str] | Unset | None = UNSET
+    ) -> models.EmailAlertsConfig:
+        """Change who gets alerts by e-mail. 409 `mail_off` where the deployment sends no e-mails."""
+        return await self.call(
+            request("PATCH", "/alerts/email", body={"enabled": enabled, "recipients": recipients}),
+            models.EmailAlertsConfig,
+        )
+
+    async def test_email_alerts(self) -> None:
+        """Have a test message sent within a minute. `GET /alerts?kind=test` says whether it arrived."""
+        await self.call_text(request("POST", "/alerts/email/test"))
+
     async def get_telegram_config(self) -> models.TelegramConfig:
         """The configuration of alerts to Telegram, without the bot's token."""
         return await self.call(request("GET", "/alerts/telegram"), models.TelegramConfig)

@@ -60,7 +60,7 @@ class AlertDelivery(BaseModel):
     """
     error: str | None
     """
-    Why the last attempt failed; null for none.
+    Why the last attempt failed, or whom an e-mail did not reach; null for none.
     """
 
 
@@ -1804,6 +1804,40 @@ class DynamicConfig(BaseModel):
     updated_at: AwareDatetime
     """
     When it was changed last.
+    """
+
+
+class EmailAlertsChanges(BaseModel):
+    """
+    Changes of who gets alerts by e-mail. `recipients` replaces all of them.
+    """
+
+    enabled: bool | None = None
+    """
+    Whether alerts are sent by e-mail.
+    """
+    recipients: list[str] | None = None
+    """
+    Who gets them: all of them, ten at most.
+    """
+
+
+class EmailAlertsConfig(BaseModel):
+    """
+    Who gets alerts by e-mail.
+    """
+
+    enabled: bool
+    """
+    Whether alerts are sent by e-mail.
+    """
+    recipients: list[str]
+    """
+    Who gets them.
+    """
+    updated_at: AwareDatetime
+    """
+    When the configuration of alerts was changed last.
     """
 
 
@@ -4799,6 +4833,7 @@ class Problem(BaseModel):
         "embedding_failed",
         "reranker_refused",
         "reranking_failed",
+        "alerts_by_email_off",
         "telegram_failed",
         "telegram_incomplete",
         "updates_off",

@@ -81,6 +81,7 @@ export const germanCodes: {
     stale_session: "Dafür ist eine frische Anmeldung nötig.",
     stale_update: "Jemand anders hat es inzwischen geändert. Lade es neu und versuche es noch einmal.",
     storage_full: "Der Speicher ist voll: Die Grenze dieses Bereichs ist erreicht.",
+    alerts_by_email_off: "Alarme per E-Mail sind aus. Schalte sie zuerst ein.",
     telegram_failed: "Telegram hat die Nachricht nicht angenommen.",
     telegram_incomplete: "Meldungen an Telegram brauchen das Token des Bots und die Nummer des Chats.",
     timeout: "Die Antwort dauerte zu lange. Vielleicht wurde die Anfrage trotzdem ausgeführt.",

@@ -11,6 +11,7 @@ import { Table } from "./table";
 
 type Level = Schemas["Level"];
 type Telegram = Schemas["TelegramConfig"];
+type Email = Schemas["EmailAlertsConfig"];
 const levels = enums.Level as Level[];
 const measures = ["cpu", "ram", "disk", "gpu", "temperature"] as const;
 const occasions = ["notify_on_warning", "notify_on_critical", "notify_on_service_down", "notify_on_self_healing"] as const;
@@ -38,8 +39,38 @@ export function Alerts() {
       />
       <h2>{t("alerts.channels")}</h2>
       <p class="hint">{t("alerts.webhooks")} <a href={href("account", "webhooks")}>{t("account.webhooks")}</a></p>
+      <EmailChannel />
       <Loaded state={state}>{(telegram) => <><Channel telegram={telegram} onSave={save} /><Thresholds telegram={telegram} onSave={save} /></>}</Loaded>
     </>
+  );
+}
+
+function EmailChannel() {
+  const state = useLoad(() => api.get("/alerts/email"), []);
+  const save = async (body: Schemas["EmailAlertsChanges"]) => {
+    const email = await api.patch("/alerts/email", { body });
+    state.change(() => email);
+    notify(t("note.saved"));
+  };
+  return (
+    <section class="card">
+      <h3>{t("alerts.email")}</h3>
+      <p class="hint">{t("alerts.email.hint")}</p>
+      <Loaded state={state}>
+        {(email: Email) => (
+          <Form
+            key={email.updated_at}
+            action={t("action.save")}
+            entries={[
+              { name: "enabled", label: t("alerts.email.enabled"), kind: "toggle", value: email.enabled },
+              { name: "recipients", label: t("alerts.recipients"), value: email.recipients.join(", "), maxLength: 2000 },
+            ]}
+            onSubmit={({ enabled, recipients }) => save({ enabled: enabled === true, recipients: String(recipients ?? "").split(/[,;\s]+/).filter(Boolean) })}
+            extra={email.enabled && <Button onClick={async () => { await api.post("/alerts/email/test"); notify(t("alerts.email.tested")); }}>{t("alerts.test")}</Button>}
+          />
+        )}
+      </Loaded>
+    </section>
   );
 }
 
