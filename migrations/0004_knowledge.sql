@@ -58,6 +58,8 @@ create table documents (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     indexed_at timestamptz,
+    -- When the last ingestion ended, in a searchable text or a failure.
+    processed_at timestamptz,
     deleted_at timestamptz,
     -- Why the document is deleted: with its parent, because its parent no longer contains it, with its object of the
     -- inbox, or because its connector's source no longer has it. Null when a user deleted it.
@@ -75,7 +77,7 @@ create index documents_batch on documents (batch_id) where batch_id is not null;
 create index documents_deleted on documents (deleted_at) where deleted_at is not null;
 create index documents_duplicates on documents (duplicate_of) where duplicate_of is not null;
 create index documents_indexed on documents (indexed_at);
-create index documents_failed on documents (updated_at) where status = 'failed';
+create index documents_failed on documents (processed_at) where status = 'failed';
 create index documents_parent on documents (parent_id) where parent_id is not null;
 call protect('documents');
 create policy read on documents for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
@@ -84,7 +86,12 @@ create policy add on documents for insert to alcove_app
 create policy change on documents for update to alcove_app
     using (space_id = any ((select app_writable_spaces())::integer[]));
 grant select, insert, update on documents to alcove_app;
-create trigger touch before update on documents for each row execute function touch_updated_at();
+-- A comparison with the bucket is no change.
+create trigger touch before update on documents for each row
+    when (old.verified_at is not distinct from new.verified_at) execute function touch_updated_at();
+create trigger note_processing before update of status on documents for each row
+    when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
+    execute function note_processing();
 create trigger forget_deletion before update on documents for each row
     when (old.deleted_at is not null and new.deleted_at is null) execute function forget_deletion();
 create trigger transfer_ownership before update on documents for each row

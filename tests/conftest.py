@@ -21,10 +21,7 @@ from tests.places import Places
 from tests.service import Database, Service
 
 # A busy machine makes an example slow to draw and to run; what costs too much is found by counting and in bench/.
-# A fixture that lives for all examples of a test is meant so wherever a test has one.
-settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 TEMPLATE = "alcove_template"

@@ -11,7 +11,7 @@ create or replace function digest_of(account_id uuid) returns jsonb
                        count(*) filter (where o.status = 'completed' and o.warnings <> '[]') as warned
                   from documents o
                  where o.owner_id = account_id and o.status in ('failed', 'completed') and o.deleted_at is null
-                   and o.updated_at > now() - interval '1 day') d,
+                   and o.processed_at > now() - interval '1 day') d,
                (select count(*) as failed from connectors c
                  where c.owner_id = account_id and c.status = 'error' and c.updated_at > now() - interval '1 day') n,
                (select coalesce(max(greatest(100 * s.cost / nullif(g.monthly_cost_usd, 0),

@@ -32,7 +32,7 @@ create or replace function service_measurements() returns table (name text, labe
         union all select 'documents_ingested_last_hour', '{}', count(*)::double precision from ingested
         union all select 'ingestion_errors_last_hour', jsonb_build_object('code', coalesce(d.error_code, 'unknown')),
                          count(*)::double precision
-                    from documents d where d.status = 'failed' and d.updated_at > now() - interval '1 hour'
+                    from documents d where d.status = 'failed' and d.processed_at > now() - interval '1 hour'
                    group by d.error_code
         union all select 'ingestion_seconds_last_hour', jsonb_build_object('quantile', s.share::text), s.seconds
                     from unnest(array[0.5, 0.95, 0.99]) share,

@@ -28,11 +28,11 @@ create or replace function usage_report(dimension text, since timestamptz, until
               from feedback f join messages m on m.id = f.message_id
              where app_is_admin() and f.created_at >= since and f.created_at < until
             union all
-            -- A document failed when it changed last. No language model read it.
-            select d.owner_id, '', d.updated_at, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+            -- No language model read a document.
+            select d.owner_id, '', d.processed_at, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
               from documents d
              where app_is_admin() and dimension <> 'model' and d.status = 'failed' and d.deleted_at is null
-               and d.updated_at >= since and d.updated_at < until),
+               and d.processed_at >= since and d.processed_at < until),
         keyed as (
             select case dimension when 'user' then p.user_id::text when 'group' then g.id::text when 'model' then coalesce(p.model, '')
                                   else (p.created_at at time zone 'UTC')::date::text end as key,

@@ -1,5 +1,7 @@
 """Digests: what a user wants to be told of by e-mail, once a day at most."""
 
+from datetime import UTC, datetime, timedelta
+
 from chalicelib.core import repairs
 from tests.auth.mailboxes import Mailboxes, text_of
 from tests.service import User
@@ -68,6 +70,24 @@ def test_a_user_is_told_of_documents_that_were_read_in_part_and_of_sources_that_
     assert "Sources that could not be brought up to date: 1." in text_of(message)
     assert "Site" not in message.as_string()
     assert mails.of(other.email) == []
+
+
+def test_what_was_told_is_not_told_again_because_the_bucket_was_compared(mails: Mailboxes) -> None:
+    user, administrator = _wants(mails), mails.service.administrator()
+    _fail(mails, user)
+    (before,) = mails.service.rows(
+        "update documents set processed_at = now() - interval '2 days' where owner_id = %s returning updated_at",
+        user.id,
+    )
+    compared = mails.service.rows("select count(*) from find_documents_to_verify('0 s', now())")
+    assert compared == [(1,)]
+    assert mails.service.rows("select updated_at from documents where owner_id = %s", user.id) == [before]
+    assert repairs.run("queue_digests")["queue_digests"] == 0
+    days = administrator.get("/reports/usage?by=day").json["items"]
+    failed = {item["key"]: item["failed_documents"] for item in days}
+    assert failed == {f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}": 1}
+    metrics = administrator.get("/metrics").body.decode()
+    assert 'ingestion_errors_last_hour{code="unreadable"}' not in metrics
 
 
 def test_a_digest_is_read_in_german(mails: Mailboxes) -> None:

@@ -234,11 +234,17 @@ def test_of_everything_that_an_account_has_it_is_decided_whether_it_survives_a_t
     body = {"token": mails.token(owner.email, "password_reset"), "new_password": PASSWORD, "keep_api_keys": True}
     service.rows(f"{scenario.BY_HAND['outgoing_mails']} returning 1", owner.id)  # the scenario's is sent
     columns = service.rows(
-        "select c.relname, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid "
+        "select c.relname, array_agg(distinct a.attname::text) "
+        "from pg_attribute a join pg_class c on c.oid = a.attrelid "
+        "left join pg_constraint f on f.conrelid = c.oid and f.confrelid = 'users'::regclass "
+        "and a.attnum = any (f.conkey) "
         "where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition "
-        "and a.attname in ('user_id', 'owner_id', 'created_by') and a.atttypid = 'uuid'::regtype order by 1, 2"
+        "and (f.oid is not null or a.attname in ('user_id', 'owner_id', 'created_by')) "
+        "and a.atttypid = 'uuid'::regtype group by 1 order by 1"
     )
-    counted = {table: f"select count(*) from {table} where {column} = '{owner.id}'" for table, column in columns}
+    counted = {
+        table: f"select count(*) from {table} where '{owner.id}' in ({', '.join(names)})" for table, names in columns
+    }
     before = {table: service.rows(statement)[0][0] for table, statement in counted.items()}
     assert service.request("POST", "/auth/password/reset", body).status == 204
     having = {table for table, rows in before.items() if rows}

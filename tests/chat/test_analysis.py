@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench import analysis as bench
@@ -198,7 +198,7 @@ def test_any_message_has_an_analysis(embedder: Embedder, message: str) -> None:
     assert_valid(analyse("And then?", embedder, previous=message))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     message=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=300),
     previous=st.none() | st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60),

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.chat.reader.chunks import MAX_CHUNK_CHARS, RetrievedChunk
@@ -315,7 +315,7 @@ _ENDS = st.sampled_from([" ", ". ", "? ", "! ", "。", ": ", "\n", "\n\n", "\r\n
 _TEXTS = st.lists(st.tuples(_WORDS, _ENDS), max_size=14).map(lambda pairs: "".join(map("".join, pairs)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(question=_TEXTS, texts=st.lists(_TEXTS, max_size=4), scores=st.lists(st.floats(-1, 1), min_size=4, max_size=4))
 def test_quotes_are_exact_and_markers_point_at_citations(
     embedder: Embedder, question: str, texts: list[str], scores: list[float]

@@ -37,23 +37,29 @@ def prepared() -> None:
 
 @pytest.fixture(scope="session")
 def running(prepared: None) -> Iterator[tuple[stack.StackInfo, Path]]:
-    """A stack of its own with a login provider, and the folder of its state, where its e-mails are."""
+    """A stack of its own, and the folder of its state, where its e-mails are."""
     with tempfile.TemporaryDirectory(prefix="alcove-console-") as name, ExitStack() as opened:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL runs as nobody when the tests run as root
+        opened.callback(stack.reset, directory)
         info = stack.up(directory, silent=True)
-        (directory / "provider").mkdir()
-        callback = f"{info.api_url}/auth/oidc/callback"
-        provider = opened.enter_context(identity_provider_process(directory / "provider", callback))
-        provider.set_users(grace={})
-        info = stack.up(
-            directory, silent=True, parameters={"OidcSecretArn": _provider_secret(info, provider, callback)}
-        )
         with psycopg.connect(info.database_url["owner"], autocommit=True) as conn:
             # Ten people of one address register within minutes; the limits have tests of their own.
             conn.execute("update rate_limits set burst = 100000, every = interval '1 millisecond'")
         yield info, directory
-        stack.reset(directory)
+
+
+@pytest.fixture(scope="session")
+def provider(running: tuple[stack.StackInfo, Path]) -> Iterator[IdentityProvider]:
+    """A login provider that the stack offers from now on."""
+    info, directory = running
+    (directory / "provider").mkdir()
+    callback = f"{info.api_url}/auth/oidc/callback"
+    with identity_provider_process(directory / "provider", callback) as started:
+        started.set_users(grace={})
+        secret = _provider_secret(info, started, callback)
+        stack.up(directory, silent=True, parameters={"OidcSecretArn": secret})
+        yield started
 
 
 @pytest.fixture(scope="session")

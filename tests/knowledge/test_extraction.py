@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits, WorkerError, extract
@@ -484,7 +484,7 @@ def good_files() -> dict[str, bytes]:
     return make_files.good()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     base=st.sampled_from(
         ["good.pdf", "good.docx", "good.html", "good.md", "good.pptx", "good.xlsx", "good.odt", "good.epub", "good.eml"]

@@ -41,6 +41,16 @@ begin
 end
 $$;
 
+-- The end of an ingestion sets its time.
+create or replace function note_processing() returns trigger
+    language plpgsql set search_path = public, pg_temp
+    as $$
+begin
+    new.processed_at := now();
+    return new;
+end
+$$;
+
 -- Restoring a document clears the reason of its deletion.
 create or replace function forget_deletion() returns trigger
     language plpgsql set search_path = public, pg_temp
