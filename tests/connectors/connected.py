@@ -37,6 +37,17 @@ class Library:
         run: dict[str, Any] = self.user.get(f"{self.path}/runs/{queued.json['id']}").json
         return run
 
+    def sync_by_schedule(self) -> dict[str, Any]:
+        """Run the connector because it is due; returns the run."""
+        assert self.user.request("PATCH", self.path, {"refresh_minutes": 60}).status == 200
+        due = "update connectors set next_run_at = now() where id = %s returning 1"
+        self.service.rows(due, self.connector["id"])
+        self.service.tick()
+        self.service.pump_sync()
+        run: dict[str, Any] = self.user.get(f"{self.path}/runs").json["items"][0]
+        assert run["started_by"] == "schedule"
+        return run
+
     def resume(self) -> dict[str, Any]:
         """The open run, which waits for its source, is due; returns it."""
         waiting = "update sync_runs set available_at = now(), woken_at = 'epoch', leased_until = now() "

@@ -97,6 +97,28 @@ def test_a_broken_file_in_the_second_part_of_a_page_does_not_keep_the_run_open(
     assert (run["status"], counts(run)) == ("completed", {"created": 5, "failed": 1})
 
 
+@pytest.mark.parametrize("before", ["unchanged", "gone"])
+def test_a_broken_file_behind_one_that_leaves_nothing_to_store_does_not_keep_the_run_open(
+    library: Library, drive: drives.DrivePeer, before: str
+) -> None:
+    drive.page = 6
+    library.sync(ingest=False)
+    if before == "unchanged":
+        drive.put("a", "a.md")
+    else:
+        drive.put("g", "g.md", "The pump g is inspected every day.")
+        drive.missing = {"g"}
+    drive.put("b", "b.md", "The pump b is inspected every day.")
+    drive.broken = {"b"}
+    assert library.sync(ingest=False)["status"] == "running"
+    for _ in range(2):
+        run = library.resume()
+    assert (run["status"], counts(run)) == (
+        "completed",
+        {"failed": 1} | ({"unchanged": 1} if before == "unchanged" else {}),
+    )
+
+
 def test_names_that_postgres_does_not_store_stop_nothing(library: Library, drive: drives.DrivePeer) -> None:
     drive.put("a", "a\0 \ud800.md", "The pump a is inspected every day.")
     run = library.sync(ingest=False)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.knowledge.connectors import storing
 from chalicelib.knowledge.connectors.types.ticket import project
 from tests.connectors.connected import Library, counts
 from tests.peers import trackers
@@ -67,15 +68,10 @@ def test_tickets_with_their_comments_become_documents_and_stay_right(
 
 def test_a_scheduled_run_only_asks_for_what_changed_since(library: Library, tracker: trackers.TrackerPeer) -> None:
     library.sync(ingest=False)
-    library.user.request("PATCH", library.path, {"refresh_minutes": 60})
     tracker.write(1, "Pump 1 is repaired", "The seal of pump 1 is new.")
-    library.service.rows("update connectors set next_run_at = now() where id = %s returning 1", library.connector["id"])
-    library.service.tick()
     tracker.requests.clear()
-    library.service.pump_sync()
-    run = library.user.get(f"{library.path}/runs").json["items"][0]
-    assert (run["started_by"], run["status"]) == ("schedule", "completed")
-    assert run["updated"] == 1
+    run = library.sync_by_schedule()
+    assert (run["status"], run["updated"]) == ("completed", 1)
     assert run["listed"] <= 2
     assert sum(tracker.requests.values()) <= 3
 
@@ -137,14 +133,8 @@ def test_a_page_of_pull_requests_alone_is_read_once(connected: Service, admin: U
         listed = tracker.requests["/repos/acme/pumps/issues"]
         assert (run["status"], counts(run)) == ("completed", {"created": 1})
         assert run["pages"] == listed > 10
-        library.user.request("PATCH", library.path, {"refresh_minutes": 60})
-        library.service.rows(
-            "update connectors set next_run_at = now() where id = %s returning 1", library.connector["id"]
-        )
-        library.service.tick()
-        library.service.pump_sync()
-        run = library.user.get(f"{library.path}/runs").json["items"][0]
-        assert (run["started_by"], run["status"], run["unchanged"]) == ("schedule", "completed", 1)
+        run = library.sync_by_schedule()
+        assert (run["status"], run["unchanged"]) == ("completed", 1)
         assert tracker.requests["/repos/acme/pumps/issues"] - listed <= 2
 
 
@@ -159,6 +149,26 @@ def test_a_file_of_a_private_repository_counts_as_failed_and_says_why(connected:
         assert "private repository" in failed["error"]
         tracker.is_private = False
         assert counts(library.sync(ingest=False)) == {"created": 1, "unchanged": 1}
+
+
+@pytest.mark.parametrize("batch", [1, 50])
+def test_an_attachment_that_was_deleted_is_removed_also_when_another_file_of_the_page_fails(
+    connected: Service, admin: User, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(storing, "_BATCH", batch)
+    with trackers.serve("redmine") as tracker:
+        tracker.write(1, "Pump 1 leaks", "The seal of pump 1 is worn.", report_txt=b"The pressure is four bar.")
+        library = _connect(connected, admin, tracker)
+        assert counts(library.sync(ingest=False)) == {"created": 2}
+        tracker.write(1, "Pump 1 leaks", "The seal of pump 1 is new.")
+        tracker.tickets[1].files.clear()
+        tracker.write(2, "Pump 2 leaks", "The seal of pump 2 is worn.", report_txt=b"The pressure is two bar.")
+        tracker.broken = {"report.txt"}
+        assert library.sync_by_schedule()["status"] == "running"
+        for _ in range(2):
+            run = library.resume()
+        assert (run["status"], run["removed"], run["failed"]) == ("completed", 1, 1)
+        assert not [name for name in library.items() if name.startswith("ticket:1/")]
 
 
 def test_of_the_files_that_a_ticket_links_to_so_many_are_read(

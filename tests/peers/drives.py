@@ -51,11 +51,12 @@ class DrivePeer:
     is_locked: bool = False
     listed_at_most: int | None = None
     # A login page in place of every file, an answer of another form in place of every list, a list without an end (of
-    # folders: True, of files: False), and files that the server fails at.
+    # folders: True, of files: False), files that the server fails at, and files that it lists and does not have.
     has_login_page: bool = False
     other_form: Any = None
     is_endless: bool | None = None
     broken: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
     sharing: Sharing = field(default_factory=Sharing)
     # A shared drive of Google lists the ids of permissions alone.
     is_shared_drive: bool = False
@@ -186,6 +187,8 @@ def _bytes(peer: DrivePeer, node: Node) -> PeerResponse:
         meanwhile()
     if node.id in peer.broken:
         return PeerResponse(500, b"broken")
+    if node.id in peer.missing:
+        return as_json({"error": {"code": 404}}, 404)
     if peer.has_login_page:
         return PeerResponse(200, b"<html><form>Log in</form></html>", {"Content-Type": "text/html; charset=utf-8"})
     return PeerResponse(200, node.content or b"", {"Content-Type": node.mime})

@@ -50,6 +50,8 @@ class TrackerPeer:
     page: int = PAGE
     # A repository whose attachments GitHub shows to people alone.
     is_private: bool = False
+    # Files that the server fails at.
+    broken: set[str] = field(default_factory=set)
     # What happens after the next answer.
     meanwhile: Callable[[], object] | None = None
 
@@ -131,6 +133,8 @@ def serve(system: str) -> Iterator[TrackerPeer]:
             return as_json({"message": "Bad credentials"}, 401)
         if request.path.startswith("/files/"):
             _, _, number, name = request.path.split("/", 3)
+            if name in peer.broken:
+                return PeerResponse(500, b"broken")
             return PeerResponse(200, peer.tickets[int(number)].files[name], {"Content-Type": "text/plain"})
         response = protocols[system](peer, request)
         meanwhile, peer.meanwhile = peer.meanwhile, None

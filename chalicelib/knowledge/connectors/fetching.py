@@ -109,6 +109,7 @@ def judge(
         arrival, item = _fetch(work, item, known, ids)
     except (ItemDeletedError, CursorExpiredError):
         changes.deleted.append(item.source_id)
+        counts.listed -= not is_repeated  # it leaves no row that tells the next try of the page that it was judged
         return True
     except (ItemError, SourceError, outbound.OutboundError) as error:
         if isinstance(error, SourceError) and not _is_of_item(work, error):

@@ -31,12 +31,17 @@ def listing(work: "Work", page: Listing, cursor: dict[str, Any]) -> bool:
     """
     # A source may name an item twice in a page: its last word counts.
     named = list({item.source_id: item for item in page.items}.values())
+    # Removals come first: what items remember of others, as a ticket does of its attachments, is not stored without
+    # them. The removal of an item that the page also lists, or that has moved, waits until they all are stored.
+    listed = {item.source_id for item in named} | {item.moved_from for item in named}
+    gone = tuple(source_id for source_id in page.deleted if source_id not in listed)
+    page = replace(page, deleted=tuple(source_id for source_id in page.deleted if source_id in listed))
     parts = [named[start : start + _BATCH] for start in range(0, len(named), _BATCH)] or [[]]
     work.is_idle = True
     for number, part in enumerate(parts):
         is_last = number == len(parts) - 1
         rest_of_page = replace(page, items=tuple(part)) if is_last else Listing(items=tuple(part))
-        if not _part(work, rest_of_page, cursor if is_last else None):
+        if not _part(work, rest_of_page, cursor if is_last else None, gone if number == 0 else ()):
             return False
         if work.is_over() and not is_last:
             return False
@@ -72,13 +77,20 @@ def rest(work: "Work", *, is_whole: bool) -> bool:
     return True
 
 
-def _part(work: "Work", page: Listing, cursor: dict[str, Any] | None, *, is_retry: bool = False) -> bool:
-    """Fetch and store a part of a page; False when the time ended before.
+def _part(
+    work: "Work",
+    page: Listing,
+    cursor: dict[str, Any] | None,
+    gone: tuple[str, ...] = (),
+    *,
+    is_retry: bool = False,
+) -> bool:
+    """Fetch and store a part of a page, and remove what is `gone`; False when the time ended before.
 
-    When the source fails on the way, what was fetched before is stored first: a source that gives some files an hour
-    gives all of them in the end.
+    When the source fails on the way, what was judged before is stored first: a source that gives some files an hour
+    gives all of them in the end, and an item that is stored as seen counts as progress once.
     """
-    changes, counts = PageChanges(deleted=list(page.deleted), seen=list(page.retained)), Counts()
+    changes, counts = PageChanges(deleted=list(gone)), Counts()
     requested = {item.source_id for item in page.items} | {item.moved_from for item in page.items if item.moved_from}
     if work.job.mirrors_readers and not is_retry:
         changes.readers = {
@@ -98,10 +110,12 @@ def _part(work: "Work", page: Listing, cursor: dict[str, Any] | None, *, is_retr
     is_complete, failure = _judge(work, page.items, stored, ids, changes, counts)
     if failure is not None and counts.listed == 0:
         raise failure
-    moved = {former for former, _ in changes.renamed_keys}
-    changes.deleted = [source_id for source_id in changes.deleted if source_id not in moved]
-    if not is_complete:
-        changes.deleted, changes.seen, cursor = [], [], None
+    if is_complete:
+        moved = {former for former, _ in changes.renamed_keys}
+        changes.deleted += [source_id for source_id in page.deleted if source_id not in moved]
+        changes.seen += page.retained
+    else:
+        cursor = None
     named = counts.listed + len(changes.deleted) + len(changes.seen) + page.others
     work.is_idle = work.is_idle and named == 0
     if cursor is not None:
