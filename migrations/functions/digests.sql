@@ -13,7 +13,8 @@ create or replace function digest_of(account_id uuid) returns jsonb
                  where o.owner_id = account_id and o.status in ('failed', 'completed') and o.deleted_at is null
                    and o.processed_at > now() - interval '1 day') d,
                (select count(*) as failed from connectors c
-                 where c.owner_id = account_id and c.status = 'error' and c.updated_at > now() - interval '1 day') n,
+                 where c.owner_id = account_id and c.status <> 'disabled'
+                   and (c.status = 'error' or c.failures > 0 or c.error_code is not null) and c.updated_at > now() - interval '1 day') n,
                (select coalesce(max(greatest(100 * s.cost / nullif(g.monthly_cost_usd, 0),
                                              100 * s.tokens / nullif(g.monthly_tokens, 0))), 0) as percent
                   from budgets g,

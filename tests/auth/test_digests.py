@@ -64,10 +64,13 @@ def test_a_user_is_told_of_documents_that_were_read_in_part_and_of_sources_that_
     for person, status in ((user, "error"), (user, "disabled"), (other, "active")):
         created = person.post("/connectors", {"name": f"Site, {status}", "type": "web", "settings": settings}).json
         mails.service.rows("update connectors set status = %s where id = %s returning 1", status, created["id"])
+    created = user.post("/connectors", {"name": "Site, tried again", "type": "web", "settings": settings}).json
+    again = "update connectors set status = 'syncing', failures = 1, error_code = 'source_unavailable' where id = %s"
+    mails.service.rows(f"{again} returning 1", created["id"])
     assert repairs.run("queue_digests")["queue_digests"] == 1
     (message,) = mails.of(user.email)
     assert "Documents of which a part was not read: 1." in text_of(message)
-    assert "Sources that could not be brought up to date: 1." in text_of(message)
+    assert "Sources that could not be brought up to date: 2." in text_of(message)
     assert "Site" not in message.as_string()
     assert mails.of(other.email) == []
 

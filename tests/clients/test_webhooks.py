@@ -182,7 +182,10 @@ def test_a_source_that_fails_is_told_once_to_its_owner(service: Service, master_
     a_webhook(other, receiver.url, "connector.failed")
     settings = {"start_urls": ["https://example.org/"]}
     connector = owner.post("/connectors", {"name": "Site", "type": "web", "settings": settings}).json["id"]
-    change = "update connectors set status = %s, failures = %s, error_code = %s, error_message = 'x' where id = %s "
+    change = (
+        "update connectors set status = %s, failures = %s, error_code = %s, "
+        "error_message = 'https://example.org/plans?key=1 answers with status 500.' where id = %s "
+    )
     for status, failures, code in (
         ("syncing", 0, None),
         ("error", 1, "source_unreachable"),
@@ -194,6 +197,7 @@ def test_a_source_that_fails_is_told_once_to_its_owner(service: Service, master_
     ((headers, body),) = receiver.received
     payload = Webhook(webhook["secret"]).verify(body, headers)
     assert payload["type"] == "connector.failed"
+    assert "plans" not in body
     event = events.ConnectorEvent.model_validate(payload["data"])
     assert (str(event.connector_id), event.scope, event.error and event.error.code) == (
         connector,

@@ -97,6 +97,12 @@ def test_a_broken_file_in_the_second_part_of_a_page_does_not_keep_the_run_open(
     assert (run["status"], counts(run)) == ("completed", {"created": 5, "failed": 1})
 
 
+def test_a_file_that_is_refused_alone_ends_no_run(library: Library, drive: drives.DrivePeer) -> None:
+    drive.refused = {"c"}
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 5, "failed": 1}), run["error"]
+
+
 @pytest.mark.parametrize("before", ["unchanged", "gone"])
 def test_a_broken_file_behind_one_that_leaves_nothing_to_store_does_not_keep_the_run_open(
     library: Library, drive: drives.DrivePeer, before: str
@@ -208,7 +214,7 @@ def test_credentials_are_sent_to_the_sources_own_address_alone() -> None:
 
 def test_a_file_at_a_private_address_fails_alone(tmp_path: Path) -> None:
     with Browser() as browser, pytest.raises(ItemError, match="not public"):
-        rest.download(browser, "http://10.0.0.1/report.pdf", tmp_path / "item", name="report.pdf")
+        rest.download(browser, "http://10.0.0.1/report.pdf", tmp_path / "item", name="report.pdf", check=list)
 
 
 def _id(library: Library, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.knowledge.connectors import storing
-from chalicelib.knowledge.connectors.types.web import frontier
+from chalicelib.knowledge.connectors.types.web import WebSettings, frontier
 from tests.connectors.connected import Library, counts
 from tests.connectors.test_file import Bucket, bucket
 from tests.peers import drives, web
@@ -74,6 +74,41 @@ def test_pages_for_which_there_was_no_room_are_not_gone(
         monkeypatch.setattr(frontier, "_MOST_CHARS", 60)
         run = library.sync(ingest=False)
         assert (run["status"], counts(run)) == ("completed", {"unchanged": 7})
+
+
+def test_an_address_has_room_in_the_queue_or_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontier, "_MOST_CHARS", 100)
+    root = "https://example.org/"
+    crawl = frontier.Frontier(WebSettings(start_urls=[root]), [root], [], set())
+    assert all(crawl.add(f"{root}{number}", 1) for number in range(4))
+    crawl.follow([f"{root}0"], 0)  # it waits already
+    failures = [crawl.has_failures]
+    assert not crawl.add(f"{root}4", 1)
+    assert [*failures, crawl.has_failures] == [False, True]
+    assert len(crawl.queue) == 4
+
+
+def test_a_path_that_only_others_see_taken_stops_no_run(library: Library, drive: drives.DrivePeer) -> None:
+    for name in ("a", "b"):
+        drive.put(name, "pump.md", f"The pump {name} is inspected every ninety days.")
+    library.sync(ingest=False)
+    before = library.paths()
+    (marked,) = set(before) - {"pump.md"}
+    taken, repository = library.service.user().add("Pump", "Another pump."), library.connector["repository_id"]
+    library.service.rows("delete from repo_documents where document_id = %s returning 1", before["pump.md"])
+    hidden = (
+        "insert into repo_documents (repository_id, document_id, space_id, path) "
+        "select r.id, d.id, r.space_id, 'pump.md' from repositories r, documents d "
+        "where r.id = %s and d.id = %s returning 1"
+    )
+    assert library.service.rows(hidden, repository, taken["id"])
+    readers = (
+        "update repo_documents r set readers_space_id = d.space_id from documents d "
+        "where d.id = r.document_id and d.id = %s returning 1"
+    )
+    assert library.service.rows(readers, taken["id"])
+    assert library.sync(ingest=False)["status"] == "completed"
+    assert library.paths() == {marked: before[marked]}
 
 
 def test_one_file_that_became_two_stays_one_document_and_makes_another(files: Library, bucket: Bucket) -> None:

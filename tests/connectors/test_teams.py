@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.knowledge.connectors.types import teams as teams_module
 from tests.connectors.connected import Library, counts
 from tests.peers import teams
 from tests.service import Service, User
@@ -63,6 +64,23 @@ def test_a_channel_that_the_team_no_longer_has_or_that_is_not_chosen_takes_its_t
         assert library.user.request("PATCH", library.path, {"settings": settings}).status == 200
     run = library.sync(ingest=False)
     assert (run["status"], run["removed"]) == ("completed", 1)
+    assert set(library.items()) == {"pumps/1", "pumps/5"}
+    assert counts(library.sync(ingest=False)) == {"unchanged": 2}
+
+
+def test_all_threads_of_a_channel_that_is_gone_go_however_many_others_there_are(
+    connected: Service, admin: User, team: teams.TeamPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teams_module, "_MOST_THREADS", 2)
+    for number in range(10, 14):
+        team.write("cranes", str(number), f"The crane {number} lifts five tons.")
+    settings, credentials = team.connection()
+    more = {"name": f"All of {team.url}", "credentials": credentials, "most_removed_percent": 100}
+    library = Library.connect(connected, admin, "teams", settings, **more)
+    assert counts(library.sync(ingest=False)) == {"created": 7}
+    del team.messages["cranes"]
+    run = library.sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"removed": 5}), run["error"]
     assert set(library.items()) == {"pumps/1", "pumps/5"}
     assert counts(library.sync(ingest=False)) == {"unchanged": 2}
 

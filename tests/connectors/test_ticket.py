@@ -1,6 +1,7 @@
 """Connectors of trackers, against servers that answer as the trackers' references describe."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,15 @@ def library(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> L
     return _connect(connected, admin, tracker)
 
 
-def _connect(connected: Service, admin: User, tracker: trackers.TrackerPeer) -> Library:
+def _connect(connected: Service, admin: User, tracker: trackers.TrackerPeer, **more: Any) -> Library:
     settings, credentials = tracker.connection()
-    return Library.connect(connected, admin, "ticket", settings, name=tracker.url, credentials=credentials)
+    return Library.connect(connected, admin, "ticket", settings, name=tracker.url, credentials=credentials, **more)
+
+
+def _change_at_once(tracker: trackers.TrackerPeer) -> None:
+    """More tickets than a page has changed at one time: their pages are counted."""
+    for ticket in tracker.tickets.values():
+        ticket.updated = tracker.clock
 
 
 def test_tickets_with_their_comments_become_documents_and_stay_right(
@@ -169,6 +176,70 @@ def test_an_attachment_that_was_deleted_is_removed_also_when_another_file_of_the
             run = library.resume()
         assert (run["status"], run["removed"], run["failed"]) == ("completed", 1, 1)
         assert not [name for name in library.items() if name.startswith("ticket:1/")]
+
+
+def test_tickets_that_were_made_private_or_moved_to_another_project_go(connected: Service, admin: User) -> None:
+    with trackers.serve("redmine") as tracker:
+        for number in range(1, 8):
+            tracker.write(number, f"Pump {number} leaks", f"The seal of pump {number} is worn.")
+        _change_at_once(tracker)
+        library = _connect(connected, admin, tracker, most_removed_percent=100)
+        assert counts(library.sync(ingest=False)) == {"created": 7}
+        tracker.tickets[2].is_private = tracker.tickets[6].is_elsewhere = True
+        run = library.sync(ingest=False)
+        assert (run["status"], counts(run)) == ("completed", {"removed": 2, "unchanged": 5}), run["error"]
+
+
+def test_a_ticket_that_is_made_private_after_it_was_listed_ends_no_run(connected: Service, admin: User) -> None:
+    with trackers.serve("redmine") as tracker:
+        for number in (1, 2):
+            tracker.write(number, f"Pump {number} leaks", f"The seal of pump {number} is worn.")
+        tracker.meanwhile = lambda: setattr(tracker.tickets[1], "is_private", True)
+        library = _connect(connected, admin, tracker)
+        run = library.sync(ingest=False)
+        assert (run["status"], counts(run)) == ("completed", {"created": 1}), run["error"]
+
+
+def test_every_ticket_that_no_page_named_is_asked_for(
+    connected: Service, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "_MOST_UNSEEN", 2)
+    with trackers.serve("redmine") as tracker:
+        for number in range(1, 10):
+            tracker.write(number, f"Pump {number} leaks", f"The seal of pump {number} is worn.")
+        tracker.tickets[1].files["report.txt"] = b"The pressure is four bar."
+        _change_at_once(tracker)
+        library = _connect(connected, admin, tracker, most_removed_percent=100)
+        assert counts(library.sync(ingest=False)) == {"created": 10}
+        for number in range(3, 8):
+            del tracker.tickets[number]
+        tracker.tickets[1].files.clear()
+        forgotten = (
+            "update connector_items set memory = '{}' where connector_id = %s and source_id = 'ticket:1' returning 1"
+        )
+        library.service.rows(forgotten, library.connector["id"])
+        run = library.sync(ingest=False)
+        assert (run["status"], counts(run)) == ("completed", {"removed": 6, "unchanged": 4}), run["error"]
+        assert set(library.items()) == {f"ticket:{number}" for number in (1, 2, 8, 9)}
+
+
+def test_a_ticket_that_no_page_named_stays_with_its_attachments(
+    connected: Service, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "_MOST_UNSEEN", 1)
+    with trackers.serve("redmine") as tracker:
+        for number in range(1, 8):
+            tracker.write(number, f"Pump {number} leaks", f"The seal of pump {number} is worn.")
+            tracker.tickets[number].files["report.txt"] = b"The pressure is four bar."
+        _change_at_once(tracker)
+        library = _connect(connected, admin, tracker)
+        assert counts(library.sync(ingest=False)) == {"created": 14}
+        before = set(library.items())
+        change = lambda: tracker.write(1, "Pump 1 is repaired", "The seal of pump 1 is new.")  # noqa: E731
+        tracker.meanwhile = lambda: setattr(tracker, "meanwhile", change)  # after the second page, which hides a ticket
+        run = library.sync(ingest=False)
+        assert (run["status"], run["removed"]) == ("completed", 0), run["error"]
+        assert set(library.items()) == before
 
 
 def test_of_the_files_that_a_ticket_links_to_so_many_are_read(

@@ -51,12 +51,14 @@ class DrivePeer:
     is_locked: bool = False
     listed_at_most: int | None = None
     # A login page in place of every file, an answer of another form in place of every list, a list without an end (of
-    # folders: True, of files: False), files that the server fails at, and files that it lists and does not have.
+    # folders: True, of files: False), files that the server fails at, that it lists and does not have, and that it
+    # refuses with 401.
     has_login_page: bool = False
     other_form: Any = None
     is_endless: bool | None = None
     broken: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     sharing: Sharing = field(default_factory=Sharing)
     # A shared drive of Google lists the ids of permissions alone.
     is_shared_drive: bool = False
@@ -194,6 +196,10 @@ def _bytes(peer: DrivePeer, node: Node) -> PeerResponse:
     return PeerResponse(200, node.content or b"", {"Content-Type": node.mime})
 
 
+def _refusal(peer: DrivePeer, node: Node) -> PeerResponse | None:
+    return as_json({"error": {"code": 401}}, 401) if node.id in peer.refused else None
+
+
 def _google_members(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     group = request.path.split("/")[5]
     if group in peer.sharing.secret_groups:
@@ -262,7 +268,7 @@ def _google(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
     if node is None:
         return as_json({"error": {"code": 404}}, 404)
     if path.endswith("/export") or request.query.get("alt") == "media":
-        return _bytes(peer, node)
+        return _refusal(peer, node) or _bytes(peer, node)
     if path.endswith("/permissions"):
         if node.id in peer.sharing.secret:
             return as_json({"error": {"code": 403}}, 403)
@@ -334,7 +340,7 @@ def _graph_node(peer: DrivePeer, request: PeerRequest) -> PeerResponse:
         return as_json({"error": {"code": "itemNotFound"}}, 404)
     if request.path.endswith("/permissions"):
         return as_json({"value": peer.sharing.graph(node.id, peer.parents)})
-    return PeerResponse(302, b"", {"Location": f"{peer.url}/bytes/{node.id}"})
+    return _refusal(peer, node) or PeerResponse(302, b"", {"Location": f"{peer.url}/bytes/{node.id}"})
 
 
 def _graph_batch(peer: DrivePeer, requests: list[Any]) -> PeerResponse:

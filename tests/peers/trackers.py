@@ -34,6 +34,9 @@ class StoredTicket:
     comments: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     is_pull_request: bool = False
+    # Redmine: the account no longer sees it; it was moved to another project, at the same address.
+    is_private: bool = False
+    is_elsewhere: bool = False
 
 
 @dataclass
@@ -256,6 +259,8 @@ def _redmine(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
         if int(one[1]) not in peer.tickets:
             return as_json({}, 404)
         ticket = peer.tickets[int(one[1])]
+        if ticket.is_private:
+            return as_json({}, 403)
         journals = [
             {"user": {"name": "Grace"}, "created_on": peer.at(ticket.updated), "notes": text}
             for text in ticket.comments
@@ -264,7 +269,12 @@ def _redmine(peer: TrackerPeer, request: PeerRequest) -> PeerResponse:
     if request.path != "/issues.json" or request.query.get("project_id") != "acme":
         return as_json({}, 404)
     since = request.query.get("updated_on", "").removeprefix(">=") or None
-    tickets = peer.changed(since)
+    chosen = request.query.get("issue_id")
+    tickets = [
+        ticket
+        for ticket in peer.changed(since)
+        if chosen in {None, str(ticket.number)} and not (ticket.is_private or ticket.is_elsewhere)
+    ]
     offset = int(request.query.get("offset", "0"))
     limit = min(int(request.query.get("limit", "25")), peer.page)
     issues = [_redmine_issue(peer, ticket) for ticket in tickets[offset : offset + limit]]

@@ -58,6 +58,12 @@ class AnswerEvent(Resource):
     error: Failure | None
 
 
+class FailureCode(Resource):
+    """Why a source could not be read: the code alone, because the sentence can name what is at the source."""
+
+    code: str
+
+
 @webhook_event("connector.failed")
 class ConnectorEvent(Resource):
     """A source cannot be brought up to date; told once, when the trouble begins."""
@@ -65,7 +71,7 @@ class ConnectorEvent(Resource):
     connector_id: UUID
     scope: str
     type: str
-    error: Failure | None
+    error: FailureCode | None
 
 
 @webhook_event("budget.nearing", "budget.spent")

@@ -133,9 +133,15 @@ class StoredItems:
         with identity.as_owner(self.owner_id) as conn:
             return [item.known() for item in rows.many(conn, StoredItem, queries.with_version, params)]
 
-    def unseen(self, limit: int) -> list[KnownItem]:
-        """Known items that no page of this run named yet."""
-        params = {"connector": self.connector_id, "run": self.run_id, "limit": limit}
+    def unseen(self, limit: int, *, after: str = "", outside: Collection[str] = ()) -> list[KnownItem]:
+        """Known items that no page of this run named yet, by their ids."""
+        params = {
+            "connector": self.connector_id,
+            "run": self.run_id,
+            "after": storable(after),
+            "outside": storable(list(outside)),
+            "limit": limit,
+        }
         with identity.as_owner(self.owner_id) as conn:
             return [item.known() for item in rows.many(conn, StoredItem, queries.unseen, params)]
 

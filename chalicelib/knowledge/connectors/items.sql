@@ -28,7 +28,9 @@ select i.source_id from connector_items i
 
 -- name: unseen
 {{items}}
- where i.connector_id = %(connector)s and i.run_id is distinct from %(run)s limit %(limit)s
+ where i.connector_id = %(connector)s and i.run_id is distinct from %(run)s and i.source_id > %(after)s
+   and not exists (select from unnest(%(outside)s::text[]) as p (prefix) where starts_with(i.source_id, p.prefix))
+ order by i.source_id limit %(limit)s
 
 -- name: failed
 {{items}}

@@ -6,6 +6,7 @@ up like an upload. Until then, searches use the text that the document had.
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -106,8 +107,17 @@ def count_with_documents(conn: "Conn", claim: "RunClaim", source_ids: Sequence[s
 
 
 def settle_paths(conn: "Conn", claim: "RunClaim", repository_id: UUID) -> None:
-    """Give documents the paths of their items that others had when they came, and have no longer."""
-    conn.execute(queries.settle_paths, {"connector": claim.connector_id, "repository": repository_id})
+    """Give documents the paths of their items that others had when they came, and have no longer.
+
+    A path that looks free may be that of a document which the connector's owner does not see, or which came just now:
+    its mark stays.
+    """
+    import psycopg
+
+    place = {"connector": claim.connector_id, "repository": repository_id}
+    for document_id, path in conn.execute(queries.free_paths, place).fetchall():
+        with suppress(psycopg.errors.UniqueViolation), conn.transaction():
+            conn.execute(queries.settle_path, {"repository": repository_id, "document": document_id, "path": path})
 
 
 def clean_path(path: str) -> str:

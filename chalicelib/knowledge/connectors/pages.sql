@@ -123,14 +123,14 @@ placed as (
     returning document_id)
 select w.document_id from requested w where w.document_id not in (select p.document_id from placed p)
 
--- name: settle_paths
+-- name: free_paths
 -- A document that came while its path was taken has a path with a mark (_distinguished() of pages.py).
-with free as (
-    select distinct on (i.path) i.document_id, i.path
-      from connector_items i join repo_documents r on r.document_id = i.document_id
-     where i.connector_id = %(connector)s and r.repository_id = %(repository)s and r.path <> i.path
-       and r.path ~ '~[0-9a-f]{8}[^/]*$'
-       and not exists (select from repo_documents o where o.repository_id = r.repository_id and o.path = i.path)
-     order by i.path, i.document_id)
-update repo_documents r set path = f.path
-  from free f where r.repository_id = %(repository)s and r.document_id = f.document_id
+select distinct on (i.path) i.document_id, i.path
+  from connector_items i join repo_documents r on r.document_id = i.document_id
+ where i.connector_id = %(connector)s and r.repository_id = %(repository)s and r.path <> i.path
+   and r.path ~ '~[0-9a-f]{8}[^/]*$'
+   and not exists (select from repo_documents o where o.repository_id = r.repository_id and o.path = i.path)
+ order by i.path, i.document_id
+
+-- name: settle_path
+update repo_documents set path = %(path)s where repository_id = %(repository)s and document_id = %(document)s

@@ -159,8 +159,11 @@ class KnownItems(Protocol):
     def with_version(self, version: str) -> list[KnownItem]:
         """Known items that have this version, at most ten: one of them may have moved."""
 
-    def unseen(self, limit: int) -> list[KnownItem]:
-        """Known items that no page of this run named yet."""
+    def unseen(self, limit: int, *, after: str = "", outside: Collection[str] = ()) -> list[KnownItem]:
+        """Known items that no page of this run named yet, by their ids: the first ones behind the id `after`.
+
+        Those whose ids begin with one of `outside` are left out.
+        """
 
     def seen(self, source_ids: Collection[str]) -> set[str]:
         """Those of these items that a page of this run named already."""

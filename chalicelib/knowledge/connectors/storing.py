@@ -34,14 +34,14 @@ def listing(work: "Work", page: Listing, cursor: dict[str, Any]) -> bool:
     # Removals come first: what items remember of others, as a ticket does of its attachments, is not stored without
     # them. The removal of an item that the page also lists, or that has moved, waits until they all are stored.
     listed = {item.source_id for item in named} | {item.moved_from for item in named}
-    gone = tuple(source_id for source_id in page.deleted if source_id not in listed)
+    deleted = tuple(source_id for source_id in page.deleted if source_id not in listed)
     page = replace(page, deleted=tuple(source_id for source_id in page.deleted if source_id in listed))
     parts = [named[start : start + _BATCH] for start in range(0, len(named), _BATCH)] or [[]]
     work.is_idle = True
     for number, part in enumerate(parts):
         is_last = number == len(parts) - 1
         rest_of_page = replace(page, items=tuple(part)) if is_last else Listing(items=tuple(part))
-        if not _part(work, rest_of_page, cursor if is_last else None, gone if number == 0 else ()):
+        if not _part(work, rest_of_page, cursor if is_last else None, deleted if number == 0 else ()):
             return False
         if work.is_over() and not is_last:
             return False
@@ -81,16 +81,16 @@ def _part(
     work: "Work",
     page: Listing,
     cursor: dict[str, Any] | None,
-    gone: tuple[str, ...] = (),
+    deleted: tuple[str, ...] = (),
     *,
     is_retry: bool = False,
 ) -> bool:
-    """Fetch and store a part of a page, and remove what is `gone`; False when the time ended before.
+    """Fetch and store a part of a page, and remove what was `deleted`; False when the time ended before.
 
     When the source fails on the way, what was judged before is stored first: a source that gives some files an hour
     gives all of them in the end, and an item that is stored as seen counts as progress once.
     """
-    changes, counts = PageChanges(deleted=list(gone)), Counts()
+    changes, counts = PageChanges(deleted=list(deleted)), Counts()
     requested = {item.source_id for item in page.items} | {item.moved_from for item in page.items if item.moved_from}
     if work.job.mirrors_readers and not is_retry:
         changes.readers = {
@@ -108,7 +108,7 @@ def _part(
     if work.job.mirrors_readers and is_retry:
         changes.stored_spaces = {source_id: item.space_id for source_id, item in stored.items()}
     is_complete, failure = _judge(work, page.items, stored, ids, changes, counts)
-    if failure is not None and counts.listed == 0:
+    if failure is not None and counts.listed == 0 and not changes.deleted:
         raise failure
     if is_complete:
         moved = {former for former, _ in changes.renamed_keys}

@@ -37,6 +37,7 @@ end
 $$;
 
 -- A source that cannot be brought up to date is its owner's matter, and that of the organisation if it feeds its space.
+-- The code alone: the sentence can name what is at the source, such as a page's address.
 create or replace function notify_webhooks_of_connector() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
@@ -47,7 +48,7 @@ begin
         'connector.failed', new.owner_id, kind = 'org',
         jsonb_build_object('connector_id', new.id, 'scope', kind, 'type', new.type,
                            'error', case when new.error_code is not null
-                                         then jsonb_build_object('code', new.error_code, 'message', new.error_message) end));
+                                         then jsonb_build_object('code', new.error_code) end));
     return null;
 end
 $$;

@@ -112,7 +112,11 @@ class BucketPrefix:
         """Download an object."""
         url, name = self._object(item.source_id), item.source_id
         headers = self._signed("GET", url)
-        response = rest.download(self.access.browser, url, into, name=name, headers=headers, redirect=False)
+        listing = {"list-type": "2", "max-keys": "1", "prefix": self.access.settings.prefix}
+        check = lambda: self._get(f"{self.url}?{urlencode(sorted(listing.items()), quote_via=quote)}")  # noqa: E731
+        response = rest.download(
+            self.access.browser, url, into, name=name, check=check, headers=headers, redirect=False
+        )
         version = f"{response.headers.get('etag', '').strip(chr(34))}:{response.size}"
         return Fetched(version=version, content_type=kinds.content_type_of(name, response.headers.get("content-type")))
 

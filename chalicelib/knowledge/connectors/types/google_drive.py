@@ -91,7 +91,9 @@ class GoogleDrive:
             exported_type = kinds.KINDS[_EXPORTS[mime][0]].content_type
             path = f"/drive/v3/files/{target}/export?{urlencode({'mimeType': exported_type})}"
         self.tokens.ensure()
-        rest.download(self.access.browser, f"{self.access.settings.url}{path}", into, name=item.path)
+        check = lambda: self._get("/drive/v3/changes/startPageToken", self._drive())  # noqa: E731
+        url = f"{self.access.settings.url}{path}"
+        rest.download(self.access.browser, url, into, name=item.path, check=check)
         kind = _EXPORTS[mime][0] if mime in _EXPORTS else None
         return Fetched(content_type=kinds.KINDS[kind].content_type if kind else mime)
 

@@ -163,7 +163,8 @@ class OneDrive:
         self.tokens.ensure()
         drive, name = quote(str(item.metadata["drive"])), quote(str(item.metadata["id"]))
         url = f"{self.access.settings.url}/drives/{drive}/items/{name}/content"
-        response = rest.download(self.access.browser, url, into, name=item.path)
+        check = lambda: self._get(self._first())  # noqa: E731
+        response = rest.download(self.access.browser, url, into, name=item.path, check=check)
         return Fetched(content_type=kinds.content_type_of(item.path, response.headers.get("content-type")))
 
     def _readers_of(self, entries: Iterable[Any]) -> dict[str, frozenset[str] | None]:

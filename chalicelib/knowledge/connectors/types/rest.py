@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,17 @@ def _next(links: str) -> str | None:
     return None
 
 
-def download(browser: Browser, url: str, into: Path, *, name: str, **options: Any) -> Response:
+def download(
+    browser: Browser, url: str, into: Path, *, name: str, check: Callable[[], object], **options: Any
+) -> Response:
     """The file called `name`, written to `into`.
 
+    `check` asks the source for what the credentials permit, as get() does. It is called when the source answers 401:
+    whether it refuses the credentials, or this file alone.
+
     Raises ItemDeletedError for 404 and 410; ItemError for a file that is too big, comes too slowly, is refused, leads
-    to an address that is not allowed, or is a web page instead, as from a login; SourceError, which for 401 of the
-    source itself is UnknownCredentialsError.
+    to an address that is not allowed, or is a web page instead, as from a login; SourceError, which is
+    UnknownCredentialsError where the source refuses the credentials.
     """
     try:
         response = request(browser, "GET", url, into=into, limits=_FILE_LIMITS, **options)
@@ -82,7 +87,7 @@ def download(browser: Browser, url: str, into: Path, *, name: str, **options: An
         raise ItemDeletedError(str(error)) from error
     except CredentialsError as error:
         if isinstance(error, UnknownCredentialsError) and browser.is_home(url):
-            raise
+            _ask(check)
         raise ItemError(f"{urlsplit(url).hostname} does not let this file be downloaded.") from error
     except ConfigurationError as error:
         raise ItemError(str(error)) from error
@@ -90,6 +95,14 @@ def download(browser: Browser, url: str, into: Path, *, name: str, **options: An
     if media_type == "text/html" and kinds.by_name(name) not in {"html", None}:
         raise ItemError(f"{urlsplit(response.url).hostname} answers with a web page instead of the file.")
     return response
+
+
+def _ask(check: Callable[[], object]) -> None:
+    """Ask for what must be there; its absence says nothing about the item. Raises SourceError."""
+    try:
+        check()
+    except (ItemDeletedError, CursorExpiredError) as error:
+        raise SourceError(str(error)) from error
 
 
 def request(browser: Browser, method: str, url: str, **options: Any) -> Response:

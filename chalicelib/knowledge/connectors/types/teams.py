@@ -43,8 +43,8 @@ from chalicelib.knowledge.connectors.types.onedrive import (
 from chalicelib.knowledge.connectors.types.ticket.tickets import moment
 from chalicelib.knowledge.connectors.types.tokens import AccessTokens
 
-# Of a channel that is gone, so many threads go with one run.
-_MOST_THREADS = 50_000
+# The threads of channels that are gone go in pages of so many at most.
+_MOST_THREADS = 200
 
 
 class TeamsSettings(Request):
@@ -82,7 +82,9 @@ class Team:
         cursor = cursor or {"channels": self._channels(), "links": {}, "link": None, "is_new": False}
         channels: list[list[str]] = list(cursor["channels"])
         if not channels:
-            return Listing(retains_all=not cursor["is_new"], state={"links": cursor["links"]})
+            if "after" in cursor:
+                return self._of_former_channels(cursor)
+            return Listing(retains_all=True, state={"links": cursor["links"]})
         identity, name = channels[0]
         former = (state.get("links") or {}).get(identity)
         link = cursor["link"] or former or f"{self._team()}/channels/{quote(identity)}/messages/delta"
@@ -94,21 +96,28 @@ class Team:
         if not following:
             links[identity] = content["@odata.deltaLink"]
             channels = channels[1:]
-        if not channels:
-            deleted += self._of_former_channels(state.get("links") or {}, links)
         is_new = bool(cursor["is_new"] or items or deleted)
-        after = {"channels": channels, "links": links, "link": following, "is_new": is_new}
-        if channels:
+        after: dict[str, Any] = {"channels": channels, "links": links, "link": following, "is_new": is_new}
+        known = set(state.get("links") or {})
+        may_have_former = not known or bool(known - set(links))
+        if not channels and may_have_former:
+            after["after"] = ""
+        if channels or may_have_former:
             others = len(content["value"]) - len(items) - len(deleted)
             return Listing(items=items, deleted=deleted, others=others, cursor=after)
         return Listing(items=items, deleted=deleted, retains_all=not is_new, state={"links": links})
 
-    def _of_former_channels(self, former: Collection[str], present: Collection[str]) -> tuple[str, ...]:
-        """The known threads of channels that the team no longer has, or that are no longer chosen."""
-        if former and not set(former) - set(present):
-            return ()
-        unseen = self.access.stored_items.unseen(_MOST_THREADS)
-        return tuple(item.source_id for item in unseen if item.metadata.get("channel_id") not in present)
+    def _of_former_channels(self, cursor: Json) -> Listing:
+        """The next known threads of channels that the team no longer has, or that are no longer chosen.
+
+        Only the last page leaves a state: until then, the next run finds the former channels in the present one.
+        """
+        present = [f"{channel}/" for channel in cursor["links"]]
+        unseen = self.access.stored_items.unseen(_MOST_THREADS, after=cursor["after"], outside=present)
+        deleted = tuple(item.source_id for item in unseen)
+        if len(unseen) == _MOST_THREADS:
+            return Listing(deleted=deleted, cursor={**cursor, "is_new": True, "after": deleted[-1]})
+        return Listing(deleted=deleted, retains_all=not (cursor["is_new"] or deleted), state={"links": cursor["links"]})
 
     def members(self, group: str) -> Collection[str]:
         """The addresses of a channel's members; those of a shared channel include other teams'."""

@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.core.texts import storable
 from chalicelib.knowledge.connectors.sources import (
     Access,
+    CredentialsError,
     CursorExpiredError,
     Fetched,
     Item,
@@ -27,8 +28,8 @@ _OVERLAP = timedelta(minutes=5)
 # The files that the texts of one ticket may link to.
 _MOST_LINKED = 200
 _WHOLE_EVERY = timedelta(hours=24)
-# Of the items that no page named, so many are looked at, and so many tickets are asked for one by one.
-_MOST_UNSEEN, _MOST_MISSING = 10_000, 100
+# Of the items that no page named, one page looks at so many, and asks for their tickets one by one.
+_MOST_UNSEEN = 20
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ class Project:
     def page(self, cursor: Json | None, state: Json) -> Listing:
         """The next tickets in the order of their changes."""
         cursor = cursor or self._begin(state)
+        if "unseen_after" in cursor:
+            return self._missing(cursor)
         changes = self.tracker.changed(cursor["since"], cursor["page"], cursor["seen"])
         tickets = changes.tickets
         self._tickets = {_ticket_id(ticket.id): ticket for ticket in tickets}
@@ -68,49 +71,69 @@ class Project:
                 others=changes.others,
                 cursor={**cursor, **following, "newest": newest, "has_listed": has_listed, "by_number": by_number},
             )
-        left = {"newest": newest, "whole_at": cursor["started"] if cursor["whole"] else state.get("whole_at")}
-        retained, is_whole = list[str](), bool(cursor["whole"])
+        is_whole = bool(cursor["whole"])
         if is_whole and cursor.get("by_number"):
-            missing, retained = self._missing(items)
-            deleted, is_whole = [*deleted, *missing], False
-        retains_all = not cursor["whole"] and not has_listed
+            following = {"newest": newest, "unseen_after": ""}
+            return Listing(
+                items=tuple(items), deleted=tuple(deleted), others=changes.others, cursor={**cursor, **following}
+            )
         return Listing(
             items=tuple(items),
             deleted=tuple(deleted),
-            retained=tuple(retained),
-            retains_all=retains_all,
+            retains_all=not is_whole and not has_listed,
             is_whole=is_whole,
-            state=left,
+            state={"newest": newest, "whole_at": cursor["started"] if is_whole else state.get("whole_at")},
         )
 
     def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — versions are times
         """Write a ticket with its comments, or an attachment."""
         if _ATTACHMENTS in item.source_id:
             return self._fetch_attachment(item, into)
-        ticket = self._tickets.get(item.source_id) or self.tracker.one(str(item.metadata["id"]))
-        comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
+        try:
+            ticket = self._tickets.get(item.source_id) or self.tracker.one(str(item.metadata["id"]))
+            comments = ticket.comments if ticket.comments is not None else tuple(self.tracker.comments(ticket))
+        except rest.UnknownCredentialsError:
+            raise
+        except CredentialsError as error:
+            if self._is_there(item):
+                raise
+            raise ItemDeletedError("The tracker no longer shows this ticket.") from error
         into.write_text(storable(ticket.markdown(comments)), encoding="utf-8")
         return Fetched(content_type="text/markdown", version=ticket.updated)
 
-    def _missing(self, listed: list[Item]) -> tuple[list[str], list[str]]:
-        """The items that no page named: those that the tracker says are gone, and those that are there.
+    def _missing(self, cursor: Json) -> Listing:
+        """The next items that no page named: the tracker is asked for each ticket whether it is there.
 
         Where more tickets changed at one time than a page has, pages are counted. A ticket that changes meanwhile then
-        moves the others up, and one of them is on no page.
+        moves the others up, and one of them is on no page. An attachment that was not named with its ticket is gone;
+        one whose ticket was not named is taken to be there while its ticket is.
         """
-        named = {item.source_id for item in listed}
-        unseen = [item for item in self.access.stored_items.unseen(_MOST_UNSEEN) if item.source_id not in named]
+        unseen = self.access.stored_items.unseen(_MOST_UNSEEN, after=cursor["unseen_after"])
         tickets = {item.source_id.partition(_ATTACHMENTS)[0]: item for item in unseen}
-        ended = {name for name, item in list(tickets.items())[:_MOST_MISSING] if not self._is_there(item)}
+        # In the order of ids, a ticket's attachments follow it: the first ones here may be of the last page's ticket.
+        before = cursor.get("present")
+        named = self.access.stored_items.seen(tickets)
+        present = {
+            name for name, item in tickets.items() if name == before or (name not in named and self._is_there(item))
+        }
         deleted, retained = list[str](), list[str]()
         for item in unseen:
-            (deleted if item.source_id.partition(_ATTACHMENTS)[0] in ended else retained).append(item.source_id)
-        return deleted, retained
+            (retained if item.source_id.partition(_ATTACHMENTS)[0] in present else deleted).append(item.source_id)
+        if len(unseen) < _MOST_UNSEEN:
+            left = {"newest": cursor["newest"], "whole_at": cursor["started"]}
+            return Listing(deleted=tuple(deleted), retained=tuple(retained), state=left)
+        last = unseen[-1].source_id
+        ticket = last.partition(_ATTACHMENTS)[0]
+        following = {"unseen_after": last, "present": ticket if ticket in present else None}
+        return Listing(deleted=tuple(deleted), retained=tuple(retained), cursor={**cursor, **following})
 
-    def _is_there(self, item: KnownItem) -> bool:
+    def _is_there(self, item: Item | KnownItem) -> bool:
+        """Whether the project still shows a ticket. One that is refused by itself was withdrawn from the account."""
         try:
             return self.tracker.one(str(item.metadata["id"])).key == item.metadata.get("ticket")
-        except (ItemDeletedError, CursorExpiredError):
+        except rest.UnknownCredentialsError:
+            raise
+        except (ItemDeletedError, CursorExpiredError, CredentialsError):
             return False
 
     def _begin(self, state: Json) -> dict[str, Any]:
@@ -195,7 +218,8 @@ class Project:
         if file is None:
             raise ItemDeletedError
         try:
-            response = rest.download(self.access.browser, file.url, into, name=file.filename)
+            check = lambda: self.tracker.changed(None, 1, 0)  # noqa: E731 — asked for where a file is refused
+            response = rest.download(self.access.browser, file.url, into, name=file.filename, check=check)
         except ItemDeletedError as error:
             if isinstance(self.tracker, LinkingTracker):  # the text still links to it
                 raise ItemError(

@@ -87,7 +87,7 @@ class Tracker(Protocol):
         """A ticket's comments, oldest first. Raises SourceError, ItemDeletedError."""
 
     def one(self, ticket_id: str) -> Issue:
-        """One ticket. Raises SourceError, ItemDeletedError."""
+        """One ticket of the project. Raises SourceError; ItemDeletedError where the project does not show it."""
 
 
 @runtime_checkable

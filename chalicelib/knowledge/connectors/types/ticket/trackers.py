@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from chalicelib.knowledge.connectors.sources import Access, ConfigurationError
+from chalicelib.knowledge.connectors.sources import Access, ConfigurationError, ItemDeletedError
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, TicketPage, Tracker, moment
 
@@ -248,8 +248,12 @@ class Redmine(_Api):
                 yield Comment(_name(journal.get("user")), journal["created_on"], journal["notes"])
 
     def one(self, ticket_id: str) -> Issue:
-        """One issue."""
-        return self._ticket(self.get(f"/issues/{quote(ticket_id)}.json", {"include": "attachments"}).content["issue"])
+        """One issue, out of the project's list: an issue has one address, whichever project it is moved to."""
+        parameters = {"project_id": self.project, "status_id": "*", "issue_id": ticket_id, "include": "attachments"}
+        for issue in self.get("/issues.json", parameters).content["issues"]:
+            if str(issue["id"]) == ticket_id:
+                return self._ticket(issue)
+        raise ItemDeletedError("The project does not show this issue.")
 
     def _ticket(self, issue: Any) -> Issue:
         named = ("status", "tracker", "priority", "assigned_to", "fixed_version", "category")

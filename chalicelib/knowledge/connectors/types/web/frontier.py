@@ -43,6 +43,12 @@ class Frontier:
     is_checking: bool = False
     is_cut: bool = False
     missing: list[str] = field(default_factory=list)
+    _waiting_chars: int = field(init=False)
+    _missing_chars: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting_chars = sum(len(url) for url, _ in self.queue)
+        self._missing_chars = sum(len(url) for url in self.missing)
 
     @classmethod
     def at(cls, cursor: Json, settings: WebSettings) -> "Frontier":
@@ -73,32 +79,50 @@ class Frontier:
             "missing": self.missing,
         }
 
-    def add(self, url: str, depth: int) -> None:
-        """Have an address visited, once."""
+    def add(self, url: str, depth: int) -> bool:
+        """Have an address visited, once. False: there is no room for it, and what is left out now is not gone."""
         own = mark(url)
-        if own not in self.done:
-            self.done.add(own)
-            self.queue.append((url, depth))
+        if own in self.done:
+            return True
+        is_full = len(self.queue) >= self.settings.max_pages * 3 or self._waiting_chars + len(url) > _MOST_CHARS
+        if is_full and depth > 0:
+            self.has_failures = True
+            return False
+        self.done.add(own)
+        self.queue.append((url, depth))
+        self._waiting_chars += len(url)
+        return True
+
+    def take(self, amount: int) -> list[tuple[str, int]]:
+        """Take the next addresses out of the queue."""
+        taken, self.queue = self.queue[:amount], self.queue[amount:]
+        self._waiting_chars -= sum(len(url) for url, _ in taken)
+        return taken
+
+    def put_back(self, taken: list[tuple[str, int]]) -> None:
+        """Have addresses that were taken visited next."""
+        self.queue = taken + self.queue
+        self._waiting_chars += sum(len(url) for url, _ in taken)
+
+    def lose(self, url: str) -> None:
+        """A known page is gone; beyond the room for such addresses, the next run finds it again."""
+        if self._missing_chars + len(url) <= _MOST_CHARS // 4:
+            self.missing.append(url)
+            self._missing_chars += len(url)
 
     def follow(self, links: Iterable[str], depth: int) -> None:
         """Have the wanted ones of a page's links visited, as deep as the settings permit."""
         if depth >= self.settings.max_depth or self.is_checking:
             return
-        room, size = self.settings.max_pages * 3, sum(len(url) for url, _ in self.queue)
         for url in links:
-            if not self.is_selected(url):
-                continue
-            if len(self.queue) >= room or size > _MOST_CHARS:
-                self.has_failures = True  # what is left out now is not gone
-                return
-            self.add(url, depth + 1)
-            size += len(url)
+            if self.is_selected(url):
+                self.add(url, depth + 1)
 
     def count(self) -> None:
         """Another page was stored; beyond the most pages, the crawl ends."""
         self.stored += 1
         if self.stored >= self.settings.max_pages and self.queue and not self.is_checking:
-            self.queue.clear()
+            self.take(len(self.queue))
             self.is_cut = True
 
     def is_selected(self, url: str) -> bool:

@@ -66,23 +66,23 @@ class WebSite:
         """Visit the next pages."""
         self._matches = _Matches()
         frontier = Frontier.at(cursor, self._access.settings) if cursor else self._begin()
-        batch, frontier.queue = frontier.queue[:_PAGES], frontier.queue[_PAGES:]
+        batch = frontier.take(_PAGES)
         known = self._access.stored_items.known([url for url, _ in batch])
         started = time.monotonic()
         for number, (url, depth) in enumerate(batch):
             if number and time.monotonic() - started > _PAGE_SECONDS:
-                frontier.queue = batch[number:] + frontier.queue
+                frontier.put_back(batch[number:])
                 break
             try:
                 self._visit(url, depth, known.get(url), frontier)
             except SourceError:
                 if number == 0:
                     raise
-                frontier.queue = batch[number:] + frontier.queue  # what was visited is stored first
+                frontier.put_back(batch[number:])  # what was visited is stored first
                 break
             if frontier.is_cut:
                 break
-        if not frontier.queue and frontier.has_failures and not frontier.is_checking:
+        if not frontier.queue and frontier.has_failures:
             self._check_the_rest(frontier)
         matches = self._matches
         if frontier.queue:
@@ -114,8 +114,8 @@ class WebSite:
             for url in self._listed_in_sitemaps(frontier):
                 if len(frontier.queue) >= self._access.settings.max_pages:
                     break
-                if frontier.is_selected(url):
-                    frontier.add(url, 1)
+                if frontier.is_selected(url) and not frontier.add(url, 1):
+                    break
         return frontier
 
     def _listed_in_sitemaps(self, frontier: Frontier) -> Iterator[str]:
@@ -144,10 +144,14 @@ class WebSite:
                 frontier.has_failures = True
 
     def _check_the_rest(self, frontier: Frontier) -> None:
-        """Some pages failed, and so may have what they led to: known pages that were not visited are asked for."""
+        """Some pages failed, and so may have what they led to: known pages that were not visited are asked for.
+
+        As many at a time as there is room for, until none is left.
+        """
         frontier.is_checking = True
         for item in self._access.stored_items.unseen(self._access.settings.max_pages):
-            frontier.add(item.source_id, CHECKED_DEPTH)
+            if not frontier.add(item.source_id, CHECKED_DEPTH):
+                break
 
     def _visit(self, url: str, depth: int, known: KnownItem | None, frontier: Frontier) -> None:
         """Visit an address: what it has is found, and what it leads to is added to the frontier."""
@@ -176,7 +180,7 @@ class WebSite:
             if depth == 0:
                 raise ConfigurationError(f"The start page {url} does not exist (status {response.status}).")
             if known is not None:
-                frontier.missing.append(url)
+                frontier.lose(url)
             return
         if response.status == 429 or (response.status == 503 and response.retry_after() is not None):
             raise SourceError(sentence, retry_after=response.retry_after())
