@@ -32,6 +32,9 @@ _CASE_FLIP = re.compile(r"(?<=[^\W\d_])[а-яё](?=[А-ЯЁ])")
 _PLAUSIBLE_BYTES = 6_000
 # So many characters of UTF-8 for each byte that is none: other encodings form them by chance only.
 _VALID_PER_BROKEN = 3
+_BLANK = "\t\n\v\f\r\x1b"
+# Unicode's categories of what no text is written with: controls, surrogates, private and unassigned code points.
+_NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -52,6 +55,12 @@ def decode_saying(data: bytes, declared: str | None = None) -> tuple[str, str | 
     # This one writes the tones of Vietnamese as characters of their own.
     text = unicodedata.normalize("NFC", text) if encoding == "cp1258" else text
     return text, encoding if is_guess else None
+
+
+def is_strange(text: str) -> bool:
+    """Whether more than a tenth of the characters are none of a text: controls, unassigned ones, or broken bytes."""
+    strange = [c for c in text if c == "\ufffd" or (c not in _BLANK and unicodedata.category(c) in _NO_TEXT)]
+    return len(strange) * 10 > len(text)
 
 
 def looks_binary(head: bytes) -> bool:
@@ -119,8 +128,10 @@ def _wide(sample: bytes) -> str | None:
     if len(sample) >= 8 and sample[1:8:4].count(0) + sample[2:8:4].count(0) + sample[3:8:4].count(0) == 6:
         return "utf-32-le"
     for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if zeros * 10 > pairs and others * 50 <= pairs and _fits(sample[: pairs // 2 * 4], encoding):
-            return encoding
+        whole = sample[: pairs // 2 * 4]
+        if zeros * 10 > pairs and others * 50 <= pairs and _fits(whole, encoding):
+            # A few bytes of anything fit, too: 00 01 02 03 is two characters that no text has.
+            return None if is_strange(whole.decode(encoding)) else encoding
     return None
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
-from chalicelib.knowledge.ingestion.extraction.decoding import decode, looks_binary
+from chalicelib.knowledge.ingestion.extraction.decoding import decode, decode_saying, is_strange, looks_binary
 from chalicelib.knowledge.ingestion.extraction.kinds import (
     KINDS,
     LANGUAGES,
@@ -122,7 +122,7 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
     claimed = by_name(filename) or by_content_type(declared_type)
     kind = _binary_kind(path, filename, head, claimed, limits)
     if kind is None:
-        kind = "binary" if looks_binary(head) else _text_kind(decode(head), claimed)
+        kind = "binary" if looks_binary(head) or _is_noise(head, claimed) else _text_kind(decode(head), claimed)
     if kind == "text" and claimed in _EXPORTS:
         kind = _exported(decode(head))
     if claimed and claimed not in TEXTUAL and kind in _UNEXPECTED and _promises_format(claimed):
@@ -131,6 +131,14 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
             "corrupt", f"The name or type says {label}, but the content is not {label}, or it is damaged."
         )
     return kind
+
+
+def _is_noise(head: bytes, claimed: str | None) -> bool:
+    """Whether nothing says that this is a text, and the most likely encoding does not read it either."""
+    if claimed is not None:
+        return False
+    text, guessed = decode_saying(head)
+    return guessed is not None and is_strange(text)
 
 
 def _promises_format(claimed: str) -> bool:
