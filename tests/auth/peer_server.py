@@ -35,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request. The route is the path without its query."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is two packets; see tests/peers/serving.py
     state = State()
 
     def log_message(self, *_: Any) -> None:

@@ -59,7 +59,9 @@ class Matrix(ABC):
             assert {row[0] for row in items.fetchall()} == seen
             assert seen <= {row[0] for row in paths}
             chunks = "select c.document_id from document_chunks c join documents d on d.id = c.document_id "
-            read = conn.execute(f"{chunks} where d.connector_id = %s", [connector_id]).fetchall()
+            read = conn.execute(
+                f"{chunks} where d.connector_id = %s and d.deleted_at is null", [connector_id]
+            ).fetchall()
             assert {row[0] for row in read} <= seen
             hidden = "select count(*) from documents where id = any (%s)"
             assert conn.execute(hidden, [[row[0] for row in paths]]).fetchone() == (len(paths),)

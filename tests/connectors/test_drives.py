@@ -60,6 +60,30 @@ def test_a_drive_is_listed_once_and_followed_by_its_changes(library: Library, dr
     assert drive.downloads == 2
 
 
+def test_transactions_grow_with_parts_of_fifty_items_and_not_with_items(
+    library: Library, drive: drives.DrivePeer
+) -> None:
+    drive.page = 200
+    for number in range(194):
+        drive.put(f"n{number}", f"part-{number}.md", f"Part {number} is in stock.")
+    first = _transactions(library)
+    requested = [path for path in drive.requests.elements() if not path.startswith("/bytes/")]  # Microsoft's links
+    assert len(requested) <= 200 + 15  # each file once, and the pages of the lists
+    assert first <= 2 * 4 + 14
+    assert _transactions(library) <= 12
+    for number in range(40):
+        drive.put(f"n{number}", f"part-{number}.md", f"Part {number} is sold out.")
+    assert _transactions(library) <= 2 + 12
+
+
+def _transactions(library: Library) -> int:
+    """How many transactions a run writes in; a transaction that only reads has no id."""
+    counter = "select pg_current_xact_id()::text::bigint"
+    before = int(library.service.rows(counter)[0][0])
+    assert library.sync(ingest=False)["status"] == "completed"
+    return int(library.service.rows(counter)[0][0]) - before - 1
+
+
 def test_a_folder_that_is_renamed_moves_what_is_below_it(library: Library, drive: drives.DrivePeer) -> None:
     library.sync(ingest=False)
     before = library.paths()

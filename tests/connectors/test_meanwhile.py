@@ -122,6 +122,37 @@ def test_a_ticket_that_changes_while_all_are_listed_hides_no_other(
         assert counts(library.sync(ingest=False)) == {"unchanged": 7}
 
 
+def test_what_a_first_run_brought_may_go_while_it_goes_on(connected: Service, admin: User) -> None:
+    with trackers.serve("redmine") as tracker:
+        for number in range(1, 6):
+            tracker.write(number, f"Pump {number} leaks", "Worn.", report_txt=b"Two bar.", log_txt=b"Off.")
+        settings, credentials = tracker.connection()
+        library = Library.connect(connected, admin, "ticket", settings, name=tracker.url, credentials=credentials)
+
+        def detach_what_is_stored() -> None:
+            if _stored(library) < 6:
+                tracker.meanwhile = detach_what_is_stored
+                return
+            for number in (1, 2):
+                tracker.tickets[number].files = {}
+                tracker.write(number, f"Pump {number} is repaired", "The seal is new.")
+
+        tracker.meanwhile = detach_what_is_stored
+        run = library.sync(ingest=False)
+        assert (run["status"], counts(run)) == ("completed", {"created": 11, "updated": 2})
+        assert (len(library.items()), len(library.paths())) == (11, 11)
+        for number in (3, 4, 5):
+            tracker.tickets[number].files = {}
+            tracker.write(number, f"Pump {number} is repaired", "The seal is new.")
+        assert library.sync(ingest=False)["error"]["code"] == "too_many_removals"  # they were there before it
+
+
+def _stored(library: Library) -> int:
+    """How many items are stored, asked while a run is under way."""
+    counted = "select count(*) from connector_items where connector_id = %s"
+    return int(library.service.rows(counted, library.connector["id"])[0][0])
+
+
 @pytest.mark.parametrize("system", ["github", "gitlab", "redmine", "jira-cloud", "jira-server"])
 def test_of_tickets_that_changed_at_one_time_none_is_lost_when_one_changes_meanwhile(
     connected: Service, admin: User, system: str

@@ -134,6 +134,19 @@ def test_depth_patterns_and_the_number_of_pages_bound_what_is_read(connect: Any,
     assert not any(path.endswith(".png") for path, _ in site.requests)
 
 
+def test_what_is_in_memory_is_stored_before_more_is_visited(
+    connect: Any, site: web.Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chalicelib.knowledge.connectors.types.web import site as visits
+
+    monkeypatch.setattr(visits, "_PAGE_BYTES", 3_000)
+    _write(site, "", " ".join(f"report-{number}.txt" for number in range(8)))
+    for number in range(8):
+        site.pages[f"/docs/report-{number}.txt"] = web.Page(f"Bar {number}.".encode() * 300, "text/plain")
+    run = connect().sync(ingest=False)
+    assert (run["created"], run["pages"]) == (9, 5)  # the start page, then two reports at a time
+
+
 @pytest.mark.parametrize("where", ["header", "meta", "nowhere"])
 def test_pages_are_read_in_their_own_encoding(connect: Any, site: web.Site, where: str) -> None:
     declared = "<meta charset='iso-8859-2'>" if where == "meta" else ""

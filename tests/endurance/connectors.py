@@ -6,7 +6,8 @@ deleted at random; drives also grant and withdraw rights, which their connectors
 and workers are killed (SIGKILL), now and then the whole database: `--kills` in all. At the end, after runs in peace,
 each source is compared with the library item by item, and users × documents with the drives' own rule for readers.
 Exits 1 if an item is missing, stale or doubled, if a deleted one is still there, or if a user sees what the source
-would not show, or does not see what it would.
+would not show, or does not see what it would. Then faults of each kind are planted, and the comparison must find them:
+it exits 1 too if it does not.
 """
 
 import argparse
@@ -18,16 +19,20 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from bench.commands import Command, parser
 from infra.local import instances
 from infra.local.instances import Knobs, Place
 from tests.endurance.mirrors import ADDRESSES, KINDS, Mirror, served
 from tests.service import LastingUser, Service, User
+
+if TYPE_CHECKING:
+    import psycopg
 
 COMMAND = Command(
     "Change sources at random while syncing, ingesting and the database are killed, then compare item by item",
@@ -64,9 +69,11 @@ def main(arguments: list[str]) -> int:
         try:
             changes, killed = _disturb(place, mirrors, chance, options)
             problems = _settle(place, mirrors)
+            _report(f"compared item by item: {dict(problems)}")
             for mirror in mirrors:
                 problems[f"{mirror.name}: seen by the wrong people"] += mirror.misread(service, people, admin)
             problems = +problems
+            planted, overlooked = _plant(place, mirrors, service, people, admin)
         finally:
             stop.set()
             keeper.join()
@@ -74,11 +81,12 @@ def main(arguments: list[str]) -> int:
         print(
             f"{changes} changes at {len(mirrors)} sources, {killed.total()} kills {dict(killed)} in "
             f"{time.monotonic() - started:.0f} s, {sum(items.values())} items at the end {items}, "
-            f"{len(people)} users; problems: {dict(problems)}"
+            f"{len(people)} users; problems: {dict(problems)}; {planted} faults planted afterwards, "
+            f"overlooked: {overlooked}"
         )
         if problems:
             print(place.log_tail(40), file=sys.stderr)
-    return 1 if problems else 0
+    return 1 if problems or overlooked or not planted else 0
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -109,7 +117,7 @@ def _repair(stop: threading.Event) -> None:
     from chalicelib.knowledge.ingestion import repairs as of_ingestion
 
     of_connectors.SYNC_WAKE_AFTER = timedelta(seconds=2)
-    of_ingestion.DOCUMENT_VERIFY_AFTER = timedelta(seconds=5)
+    of_ingestion.DOCUMENT_VERIFY_AFTER = timedelta(seconds=60)  # each time doubles the messages of what waits
     while not stop.wait(1.0):
         try:
             repairs.run("wake_syncs", "verify_documents")
@@ -165,8 +173,9 @@ def _settle(place: Place, mirrors: list[Mirror]) -> Counter[str]:
                 problems[f"{mirror.name}: no run completed"] += 1
         _report(f"{mirror.name} was synced in peace")
     _wait_for_ingestion(place)
-    for mirror in mirrors:
-        problems += _compare(place, mirror)
+    with place.owner() as conn:
+        for mirror in mirrors:
+            problems += _compare(conn, mirror, mirror.expected())
     return problems
 
 
@@ -202,27 +211,79 @@ def _completed(mirror: Mirror) -> bool:
     return False
 
 
-def _compare(place: Place, mirror: Mirror) -> Counter[str]:
+def _compare(conn: "psycopg.Connection[Any]", mirror: Mirror, expected: Mapping[str, str]) -> Counter[str]:
+    """How the library differs from what it should have of a source, as the owner of the schema sees it."""
     connector = mirror.copy.connector["id"]
-    stored = place.rows(
-        "select i.source_id, coalesce(t.content, ''), d.deleted_at is not null, d.status, "
-        "(select count(*) from document_chunks c where c.document_id = d.id) "
-        "from connector_items i left join documents d on d.id = i.document_id "
-        f"left join document_texts t on t.document_id = d.id where i.connector_id = '{connector}'"
-    )
+    stored = conn.execute(_STORED, [connector]).fetchall()
     problems: Counter[str] = Counter()
-    expected = mirror.expected()
-    by_id = {row[0]: row for row in stored}
+    by_id = {row[0]: row[1:] for row in stored}
     for source_id, text in expected.items():
-        row = by_id.get(source_id)
-        if row is None or row[2] or row[3] != "completed" or not row[4]:
+        content, chunks, is_live = by_id.get(source_id, ("", "", False))
+        if not is_live:
             problems[f"{mirror.name}: missing"] += 1
-        elif text not in row[1]:
+        elif text not in content or text not in chunks:
             problems[f"{mirror.name}: stale"] += 1
     problems[f"{mirror.name}: deleted and still there"] += len(by_id.keys() - expected.keys())
-    ((live,),) = place.rows(f"select count(*) from documents where connector_id = '{connector}' and deleted_at is null")
-    problems[f"{mirror.name}: doubled"] += max(0, live - len(expected))
+    ((doubled,),) = conn.execute(_DOUBLED, [connector]).fetchall()
+    problems[f"{mirror.name}: doubled"] += doubled
     return +problems
+
+
+def _plant(
+    place: Place, mirrors: list[Mirror], service: Service, people: Mapping[str, User], admin: User
+) -> tuple[int, list[str]]:
+    """Plant a fault at a time, and compare; returns how many there were, and those that the comparison overlooked."""
+    planted, overlooked = 0, list[str]()
+    for mirror in mirrors:
+        expected = mirror.expected()
+        with place.owner() as conn:
+            usual = _compare(conn, mirror, expected)
+            one = (
+                "select source_id, document_id from connector_items where connector_id = %s and document_id is not null"
+            )
+            matches = dict(conn.execute(f"{one} order by source_id", [mirror.copy.connector["id"]]).fetchall())
+            source_id = next(name for name in expected if name in matches)
+            for kinds, statement in _PLANTED:
+                with conn.transaction(force_rollback=True):
+                    conn.execute(statement, [matches[source_id]])
+                    result = _compare(conn, mirror, expected) - usual
+                planted += 1
+                if result != Counter({f"{mirror.name}: {kind}": 1 for kind in kinds}):
+                    overlooked.append(f"{mirror.name}: {statement}, found {dict(result)}")
+            less = {name: text for name, text in expected.items() if name != source_id}
+            planted += 1
+            if not _compare(conn, mirror, less) - usual:
+                overlooked.append(f"{mirror.name}: deleted and still there")
+        if mirror.reverse_a_rule():
+            planted += 1
+            if not mirror.misread(service, people, admin):
+                overlooked.append(f"{mirror.name}: seen by the wrong people")
+    return planted, overlooked
+
+
+_STORED = """
+select i.source_id,
+       coalesce((select t.content from document_texts t where t.document_id = d.id), ''),
+       coalesce((select string_agg(c.chunk_text, ' ' order by c.chunk_index) from document_chunks c
+                 where c.document_id = d.id), ''),
+       d.id is not null and d.deleted_at is null and d.status = 'completed'
+       and exists (select from embeddings e join document_chunks c on c.id = e.chunk_id where c.document_id = d.id)
+from connector_items i left join documents d on d.id = i.document_id where i.connector_id = %s
+"""
+# Documents that are no item's: an item has at most one by a constraint.
+_DOUBLED = """
+select count(*) from documents d where d.connector_id = %s and d.deleted_at is null
+       and not exists (select from connector_items i where i.document_id = d.id)
+"""
+# What each fault that is planted is called in the end.
+_PLANTED: tuple[tuple[tuple[str, ...], LiteralString], ...] = (
+    (("missing",), "update documents set deleted_at = now() where id = %s"),
+    (("missing", "doubled"), "delete from connector_items where document_id = %s"),
+    (("missing",), "delete from document_chunks where document_id = %s"),
+    (("stale",), "update document_texts set content = 'As it was.' where document_id = %s"),
+    (("stale",), "update document_chunks set chunk_text = 'As it was.' where document_id = %s"),
+    (("missing", "doubled"), "update connector_items set document_id = null where document_id = %s"),
+)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,10 @@ class Mirror(ABC):
         """How many pairs of user and document differ from the source's own rule for readers."""
         return 0
 
+    def reverse_a_rule(self) -> bool:
+        """Have the source's rule for one document's readers another one, untold; whether the source has such rules."""
+        return False
+
 
 @dataclass
 class Named(Mirror):
@@ -228,6 +232,10 @@ class DriveMirror(Mirror):
         connector = self.copy.connector["id"]
         wrong = self.matrix.differences(service, connector, people, owner)
         return len([entry for entry in wrong if entry[0]])
+
+    def reverse_a_rule(self) -> bool:
+        self.peer.sharing.secret ^= {min(self.matrix.items())}
+        return True
 
 
 @contextmanager

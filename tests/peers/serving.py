@@ -68,6 +68,8 @@ def serve(answer: Callable[[PeerRequest], PeerResponse]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body are two packets: without this, each answer waits for the client's delayed acknowledgement.
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None:
             """Nothing."""

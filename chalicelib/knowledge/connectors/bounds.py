@@ -36,7 +36,8 @@ def within(work: "Work", page_number: int) -> None:
 def guard(work: "Work", more: int) -> None:
     """Raises StoppedError for the removal of more than the connector permits.
 
-    A single item may always go, unless it is the only one.
+    A single item may always go, unless it is the only one. What the run itself brought, and the source then removed by
+    its word, is not among `more`: a first run may take hours.
     """
     total, before = work.removed + more, work.job.documents_before
     if more == 0 or work.job.allow_removals:

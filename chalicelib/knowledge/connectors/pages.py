@@ -99,11 +99,18 @@ def apply(conn: "Conn", claim: "RunClaim", job: "RunJob", changes: PageChanges) 
     return keys
 
 
-def count_with_documents(conn: "Conn", claim: "RunClaim", source_ids: Sequence[str]) -> int:
-    """How many of these items have a document: what their removal removes."""
-    params = {"connector": claim.connector_id, "source_ids": list(source_ids)}
-    count: int = rows.value(conn, queries.count_with_documents, params)
-    return count
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """How many documents go: those from `before` the run, and those that the run `brought` itself."""
+
+    before: int
+    brought: int
+
+
+def count_with_documents(conn: "Conn", claim: "RunClaim", source_ids: Sequence[str]) -> Removals:
+    """What the removal of these items removes."""
+    params = {"connector": claim.connector_id, "run": claim.run_id, "source_ids": list(source_ids)}
+    return rows.one(conn, Removals, queries.count_with_documents, params) or Removals(0, 0)
 
 
 def settle_paths(conn: "Conn", claim: "RunClaim", repository_id: UUID) -> None:

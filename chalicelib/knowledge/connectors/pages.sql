@@ -102,7 +102,11 @@ update documents d set deleted_at = now(), deleted_by = 'source'
   from removed x where d.id = x.document_id and d.deleted_at is null
 
 -- name: count_with_documents
-select count(*) from connector_items i
+-- One run of a connector is open at a time, so the run brought the documents that are younger than it.
+select count(*) filter (where b.queued_at is null) as before, count(b.queued_at) as brought
+  from connector_items i
+  left join documents d on d.id = i.document_id
+  left join sync_runs b on b.id = %(run)s and b.queued_at <= d.created_at
  where i.connector_id = %(connector)s and i.source_id = any (%(source_ids)s::text[]) and i.document_id is not null
 
 -- name: take_out

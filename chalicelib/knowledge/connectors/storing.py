@@ -62,10 +62,10 @@ def rest(work: "Work", *, is_whole: bool) -> bool:
         while True:
             with identity.as_owner(claim.owner_id) as conn:
                 deleted = items.vanished(conn, claim.connector_id, claim.run_id, _REMOVALS_PER_TRANSACTION)
-                removed = pages.count_with_documents(conn, claim, deleted)
-                runs.advance(conn, claim, Counts(removed=removed), None)
+                removals = pages.count_with_documents(conn, claim, deleted)
+                runs.advance(conn, claim, Counts(removed=removals.before, created=-removals.brought), None)
                 pages.apply(conn, claim, work.job, PageChanges(deleted=deleted))
-            work.removed += removed
+            work.removed += removals.before
             if not deleted:
                 break
             if work.is_over():
@@ -122,7 +122,8 @@ def _part(
         cursor["idle"] = work.idle = work.idle + 1 if work.is_idle else 0
     with identity.as_owner(work.claim.owner_id) as conn:
         counts.pages = 1 if cursor is not None else 0
-        counts.removed = pages.count_with_documents(conn, work.claim, changes.deleted)
+        removals = pages.count_with_documents(conn, work.claim, changes.deleted)
+        counts.removed, counts.created = removals.before, counts.created - removals.brought
         counts.unchanged += len(page.retained) if cursor is not None else 0
         if page.retains_all:
             counts.unchanged += items.count_documents(conn, work.claim.connector_id)

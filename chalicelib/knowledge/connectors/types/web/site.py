@@ -29,8 +29,9 @@ from chalicelib.knowledge.connectors.types.web.frontier import CHECKED_DEPTH, Fr
 from chalicelib.knowledge.connectors.types.web.robots import Robots
 from chalicelib.knowledge.ingestion.extraction import kinds
 
-# A page of the listing is so many pages of the site, or as many as are visited in this time.
-_PAGES, _PAGE_SECONDS = 20, 30.0
+# A page of the listing is so many pages of the site, as many as are visited in this time, or as many as have these
+# bytes, which are in memory until they are stored.
+_PAGES, _PAGE_SECONDS, _PAGE_BYTES = 20, 30.0, 32 * 1024 * 1024
 _MOST_SITEMAPS = 50
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _XML = frozenset({"application/xml", "text/xml", "application/rss+xml", "application/atom+xml"})
@@ -70,7 +71,8 @@ class WebSite:
         known = self._access.stored_items.known([url for url, _ in batch])
         started = time.monotonic()
         for number, (url, depth) in enumerate(batch):
-            if number and time.monotonic() - started > _PAGE_SECONDS:
+            size = sum(len(content) for content, _ in self._matches.contents.values())
+            if number and (time.monotonic() - started > _PAGE_SECONDS or size > _PAGE_BYTES):
                 frontier.put_back(batch[number:])
                 break
             try:
