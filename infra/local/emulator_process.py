@@ -90,13 +90,20 @@ def _repair_concurrency() -> None:
 
 
 def _repair_batch_permissions() -> None:
-    """Have `sqs:SendMessage` allow SendMessageBatch, and so on: IAM knows no action for the batches."""
+    """Have rights count as at AWS for requests about several things at once.
+
+    `sqs:SendMessage` allows SendMessageBatch, and so on: IAM knows no action for the batches. To delete versions of
+    objects requires `s3:DeleteObjectVersion` for each, also for the first one (DeleteObjects of the S3 reference).
+    """
     from ministack.core import iam_actions  # type: ignore[import-untyped]
 
     extract = iam_actions.extract_iam_action
 
-    def action_of(*request: Any, **named: Any) -> Any:
-        action = extract(*request, **named)
+    def action_of(service: str, method: str, path: str, headers: Any, body: bytes, query_params: Any) -> Any:
+        action = extract(service, method, path, headers, body, query_params)
+        if action == "s3:DeleteObject" and "delete" in (query_params or {}):
+            (_, version), *_rest = iam_actions._s3_batch_delete_targets("", body) or [("", "")]
+            return "s3:DeleteObjectVersion" if version else action
         return action.removesuffix("Batch") if isinstance(action, str) and action.startswith("sqs:") else action
 
     iam_actions.extract_iam_action = action_of

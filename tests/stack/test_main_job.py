@@ -373,6 +373,25 @@ def test_an_accounts_whole_life(running: stack.StackInfo, state: Path) -> None:
     assert user.call("GET", f"/documents/{document['id']}")["title"] == "Manual"
 
 
+def test_the_objects_of_an_erased_account_leave_the_bucket(running: stack.StackInfo, user: ApiSession) -> None:
+    """The roles of the deployed functions decide it, and not what a test may do."""
+    document = user.json("POST", "/documents", {"title": "Manual", "content": MANUAL})["id"]
+    deadline = time.monotonic() + 120
+    while user.json("GET", f"/documents/{document}")["status"] != "completed":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with psycopg.connect(running.database_url["owner"], autocommit=True) as conn:
+        ((key,),) = conn.execute("select object_key from documents where id = %s", [document]).fetchall()
+        bucket = stack.cloud_of(running.endpoint_url).s3
+        assert bucket.list_object_versions(Bucket=running.bucket, Prefix=key)["Versions"]
+        user.json("DELETE", "/me")
+        deadline = time.monotonic() + 60
+        while bucket.list_object_versions(Bucket=running.bucket, Prefix=key).get("Versions"):
+            assert time.monotonic() < deadline
+            conn.execute("update object_deletions set due_at = now()")
+            _tick(running, "sweep")
+
+
 def test_who_moves_in_logs_in_with_the_password_of_before(running: stack.StackInfo, state: Path) -> None:
     hashed = bcrypt.hashpw(b"the password of before", bcrypt.gensalt(4)).decode()
     schema = (Path(__file__).parents[1] / "importers" / "knowledge.sql").read_text("utf-8")
