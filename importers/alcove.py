@@ -88,6 +88,7 @@ _INGESTION = (
     "embed_here",
     "verified_at",
     "indexed_at",
+    "processed_at",
     "upload_id",
     "parent_id",
     "depth",
