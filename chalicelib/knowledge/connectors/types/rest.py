@@ -29,7 +29,7 @@ _LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded
 
 
 class UnknownCredentialsError(CredentialsError):
-    """The source no longer knows the credentials (401), whatever was asked for."""
+    """The source answers 401. Where it was asked for a file, download() finds out whether it refuses that file alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,8 +218,13 @@ class Project:
         if file is None:
             raise ItemDeletedError
         try:
-            check = lambda: self.tracker.changed(None, 1, 0)  # noqa: E731 — asked for where a file is refused
-            response = rest.download(self.access.browser, file.url, into, name=file.filename, check=check)
+            response = rest.download(
+                self.access.browser,
+                file.url,
+                into,
+                name=file.filename,
+                check=lambda: self.tracker.changed(None, 1, 0),
+            )
         except ItemDeletedError as error:
             if isinstance(self.tracker, LinkingTracker):  # the text still links to it
                 raise ItemError(
