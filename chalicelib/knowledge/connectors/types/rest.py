@@ -29,7 +29,7 @@ _LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded
 
 
 class UnknownCredentialsError(CredentialsError):
-    """The source answers 401. Where it was asked for a file, download() finds out whether it refuses that file alone."""
+    """The source answers 401. Where it was asked for a file, download() finds out whether it refuses that one alone."""
 
 
 @dataclass(frozen=True, slots=True)
