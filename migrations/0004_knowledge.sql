@@ -54,6 +54,8 @@ create table documents (
     announced_at timestamptz not null default now(),
     -- The newest announcement whose bytes the document got. An earlier one that arrives later is refused.
     upload_id uuid,
+    -- Who posted the text that the document got without an upload.
+    posted_by uuid references users on delete set null,
     is_archived boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -105,6 +107,9 @@ create trigger update_children_with_parent after update on documents for each ro
     when ((old.deleted_at is null) <> (new.deleted_at is null) or old.is_archived <> new.is_archived
           or old.space_id <> new.space_id or old.owner_id <> new.owner_id)
     execute function update_children_with_parent();
+create trigger record_version after update of indexed_at on documents for each row
+    when (new.status = 'completed' and new.content_sha256 is not null and new.duplicate_of is null)
+    execute function record_version();
 create trigger forget_requests after update of status on documents for each row
     when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
     execute function forget_requests();
@@ -157,6 +162,26 @@ grant select (id, document_id, space_id, user_id, size_bytes, announced_at, clos
    on uploads to alcove_app;
 create trigger forget_upload after delete on uploads for each row
     when (old.closed_at is null) execute function forget_upload();
+
+-- The versions of a document's bytes that were searchable: when and from whom. The bytes of former versions are not kept.
+create table document_versions (
+    id uuid primary key default uuidv7(),
+    document_id uuid not null,
+    space_id integer not null,
+    version integer not null check (version > 0),
+    filename text not null check (length(filename) between 1 and 255),
+    size_bytes bigint check (size_bytes >= 0),
+    content_sha256 bytea not null check (length(content_sha256) = 32),
+    -- Null for a connector, the inbox, a file out of another one, and an account that was erased.
+    sent_by uuid references users on delete set null,
+    created_at timestamptz not null default now(),
+    unique (document_id, version),
+    foreign key (document_id, space_id) references documents (id, space_id) on delete cascade on update cascade
+);
+create index document_versions_sender on document_versions (sent_by);
+call protect('document_versions');
+create policy read on document_versions for select to alcove_app using (space_id = any ((select app_spaces())::integer[]));
+grant select on document_versions to alcove_app;
 
 create table document_texts (
     document_id uuid primary key,

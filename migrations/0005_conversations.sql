@@ -184,6 +184,7 @@ create index llm_jobs_conversation on llm_jobs (conversation_id, id);
 create index llm_jobs_user on llm_jobs (user_id, started_at);
 create index llm_jobs_started on llm_jobs (started_at);
 create index llm_jobs_finished on llm_jobs (finished_at);
+create index llm_jobs_status on llm_jobs (status, id);
 create trigger touch before update on llm_jobs for each row execute function touch_updated_at();
 create trigger end_side after update of status on llm_jobs for each row
     when (new.status in ('completed', 'failed', 'cancelled') and old.status in ('pending', 'processing'))

@@ -55,3 +55,15 @@ create or replace function leave_repositories(moved uuid) returns void
      where r.document_id = m.id and s.id = r.space_id and s.kind <> 'user' and m.space_id not in (1, r.space_id)
     $$;
 grant execute on function leave_repositories(uuid) to alcove_app;
+
+-- The versions of a document that the caller can read, the newest first, with the names of who sent them.
+create or replace function versions_of(document uuid, after uuid, amount integer)
+    returns table (id uuid, version integer, filename text, size_bytes bigint, sent_by text, created_at timestamptz)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select v.id, v.version, v.filename, v.size_bytes, u.display_name, v.created_at
+          from document_versions v left join users u on u.id = v.sent_by
+         where v.document_id = document and v.space_id = any (app_spaces()) and (after is null or v.id < after)
+         order by v.id desc limit least(amount, 101);
+    end;
+grant execute on function versions_of(uuid, uuid, integer) to alcove_app;

@@ -70,7 +70,7 @@ begin
     end if;
     -- The announcement of this moment: an upload that was announced before it does not replace it.
     update documents d
-       set size_bytes = size, announced_at = now(), upload_id = uuidv7(), error_code = null, error_message = null,
+       set size_bytes = size, announced_at = now(), upload_id = uuidv7(), posted_by = null, error_code = null, error_message = null,
            content_type = described ->> 'content_type', metadata = described -> 'metadata',
            status = case when d.status = 'processing' then d.status else 'pending' end,
            owner_id = case when may_write(d.owner_id, d.space_id) then d.owner_id else place.owner_id end

@@ -126,6 +126,28 @@ end
 $$;
 grant execute on function prioritise_job(uuid, integer) to alcove_app;
 
+-- For administrators: everybody's jobs, newest first, in codes and times: no word of a question, an answer or an error.
+-- A side of a comparison without a vote hides what answers, for an administrator may be the asker.
+create or replace function report_jobs(of_status text, of_model text, after uuid, amount integer)
+    returns table (id uuid, user_id uuid, status text, model text, pipeline text, priority integer, attempts integer,
+                   error_code text, last_error_code text, created_at timestamptz, started_at timestamptz,
+                   finished_at timestamptz)
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select j.id, j.user_id, shown, case when blind then 'hidden' else j.model end,
+               case when blind then 'hidden' else j.pipeline end, j.priority, j.attempts, j.error_code, j.last_error_code,
+               j.created_at, j.started_at, j.finished_at
+          from llm_jobs j, is_blind(j.id) blind, job_status(j.id, j.status) shown
+         where app_is_admin() and (after is null or j.id < after)
+           -- What is stored as `processing` shows as `pending` when its worker is gone.
+           and (of_status is null or shown = of_status and j.status = any (case when of_status in ('pending', 'processing')
+                                                                                then array['pending', 'processing']
+                                                                                else array[of_status] end))
+           and (of_model is null or j.model = of_model and not blind)
+         order by j.id desc limit least(amount, 101);
+    end;
+grant execute on function report_jobs(text, text, uuid, integer) to alcove_app;
+
 -- Ends a claimed job of a deactivated user, whose identity can no longer write. Returns whether it did.
 create or replace function end_job_of_inactive_user(claimed_job uuid, token uuid, code text, message text) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp

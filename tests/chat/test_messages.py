@@ -303,6 +303,25 @@ def test_m2_an_administrator_orders_the_queue_without_reading_it(
     assert 0 <= after["wait_p50_ms"] <= after["wait_p95_ms"]
 
 
+def test_an_administrator_lists_everybodys_jobs_without_a_word_of_a_conversation(
+    answers: Answers, asker: User, other_user: User
+) -> None:
+    first, second = (answers.ask(caller, QUESTION)["job"]["id"] for caller in (asker, other_user))
+    assert asker.get("/jobs").status == 403
+    listed = answers.administrator.get("/jobs?status=pending").json["items"]
+    assert [(job["id"], job["user_id"]) for job in listed] == [(second, str(other_user.id)), (first, str(asker.id))]
+    answers.work()
+    (done,) = [job for job in answers.administrator.get("/jobs?status=completed").json["items"] if job["id"] == first]
+    assert (done["status"], done["model"], done["attempts"], done["error_code"]) == ("completed", "extractive", 1, None)
+    assert done["created_at"] <= done["started_at"] <= done["finished_at"]
+    assert answers.administrator.get("/jobs?status=pending").json["items"] == []
+    assert answers.administrator.get("/jobs?model=another").json["items"] == []
+    page = answers.administrator.get("/jobs?limit=1").json
+    rest = answers.administrator.get(f"/jobs?cursor={page['next_cursor']}").json["items"]
+    assert [job["id"] for job in page["items"] + rest][:2] == [second, first]
+    assert QUESTION not in str(answers.administrator.get("/jobs").json)
+
+
 def test_c6_testing_a_model_returns_its_answer_or_the_error(answers: Answers) -> None:
     administrator = answers.administrator
 

@@ -91,7 +91,7 @@ export const walks = {
     await page.getByText("1 of 1 searchable").waitFor({ timeout: 120_000 });
     await page.getByLabel("Choose pump.md").first().check();
     await page.getByRole("toolbar").getByRole("button", { name: "More" }).click();
-    await page.getByRole("menuitem", { name: "Change who can read them" }).click();
+    await page.getByRole("menuitem", { name: "Change who can read it" }).click();
     await page.getByRole("dialog").getByLabel("Who can read them").selectOption({ label: "Everybody" });
     await accessible(page, "who can read a document");
     await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();

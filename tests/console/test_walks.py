@@ -15,6 +15,7 @@ AT_LENGTH = (
     *("waking", "stop", "cut"),
     *("pdf", "pdf-phone", "pdf-hostile", "big"),
     *("invited", "provider", "recovered", "shared", "outside", "steer", "small"),
+    *("conversations", "versions"),
 )
 
 

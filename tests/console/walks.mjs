@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { accessible, ask, BASE, choose, DESKTOP, expect, file, PHONE, register, shot, signIn, withPage } from "./browser.mjs";
+import { walks as conversations } from "./conversations.mjs";
 import { walks as people } from "./people.mjs";
 import { walks as sources } from "./sources.mjs";
 import { walks as steering } from "./steering.mjs";
@@ -252,6 +253,11 @@ const walks = {
           await page.locator(".spinner").first().waitFor({ state: "detached" });
           await accessible(page, `${area}: ${name} (${theme})`);
           await shot(page, `administer-${theme}-${area}-${name.replace(/\W+/g, "-")}`);
+          if (theme !== "light") continue;
+          await page.setViewportSize(PHONE);
+          await accessible(page, `${area}: ${name} (phone)`);
+          await shot(page, `administer-phone-${area}-${name.replace(/\W+/g, "-")}`);
+          await page.setViewportSize(DESKTOP);
         }
       }
     }
@@ -393,4 +399,4 @@ async function tabTo(page, name, { back = false } = {}) {
   throw new Error(`Tab does not reach ${name}: ${seen.join(" | ")}`);
 }
 
-await { ...walks, ...people, ...sources, ...steering }[process.argv[2]]();
+await { ...walks, ...conversations, ...people, ...sources, ...steering }[process.argv[2]]();

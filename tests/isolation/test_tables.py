@@ -388,6 +388,8 @@ def test_definer_functions_that_take_an_id_return_nothing_to_other_users(
             ("select (queue_load()).mine - 0 * length(%s)", ids["job_id"], 0),
             ("select (queue_statistics()).mine - 0 * length(%s)", ids["job_id"], 0),
             ("select prioritise_job(%s, 9)", ids["job_id"], None),
+            ("select count(*) from report_jobs(null, null, %s, 100)", "ffffffff-ffff-ffff-ffff-ffffffffffff", 0),
+            ("select count(*) from versions_of(%s, null, 100)", ids["document_id"], 0),
             ("select (month_spending()).tokens - 0 * length(%s)", ids["user_id"], 0),
         ):
             assert conn.execute(statement, [expected]).fetchone() == (nothing,), statement

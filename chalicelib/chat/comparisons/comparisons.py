@@ -48,6 +48,12 @@ def enqueue(conn: "Conn", conversation_id: UUID, new: NewPairwiseComparison) -> 
     )
 
 
+def is_offered(conn: "Conn") -> bool:
+    """Whether a champion and a challenger could answer a question now."""
+    offered: bool = rows.value(conn, queries.is_offered)
+    return offered
+
+
 def get(conn: "Conn", comparison_id: UUID) -> PairwiseComparison:
     """One of the caller's comparisons, with the answers that exist so far. Raises NotFound."""
     params = {"id": comparison_id, "conversation_id": None, "after": None, "limit": 1}

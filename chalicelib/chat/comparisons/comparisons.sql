@@ -21,6 +21,9 @@ compared as (
 select {{admission}}, (select to_jsonb(c) from compared c) as comparison
   from load l
 
+-- name: is_offered
+select exists (select from draw_variants())
+
 -- name: find
 -- One comparison by its id, or a page of the comparisons of a conversation.
 select c.id, c.conversation_id, c.question_id as message_id,

@@ -120,6 +120,12 @@ class ComparisonSide(Resource):
     variant: VariantOfAnswer | None
 
 
+class ComparisonOffer(Resource):
+    """Whether a question can be compared: the pool has a champion and a challenger that can answer."""
+
+    is_offered: bool
+
+
 class PairwiseComparison(Resource):
     """Two answers to one question.
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from chalicelib.chat.comparisons import comparisons, metrics, variants
 from chalicelib.chat.comparisons.models import (
+    ComparisonOffer,
     ComparisonReport,
     ComparisonVote,
     NewPairwiseComparison,
@@ -73,6 +74,13 @@ def get_comparison_metrics() -> ComparisonReport:
     """Get the votes for each champion and challenger, and whether they are enough for a verdict. Numbers only."""
     with identity.as_caller() as conn:
         return metrics.report(conn)
+
+
+@routes.get("/ab/offer")
+def get_comparison_offer() -> ComparisonOffer:
+    """Whether a question can be compared now, so that a client offers it only then."""
+    with identity.as_caller() as conn:
+        return ComparisonOffer(is_offered=comparisons.is_offered(conn))
 
 
 @routes.post("/conversations/{conversation_id}/comparisons", scope="chat", limit="ask", status=202)

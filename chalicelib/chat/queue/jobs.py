@@ -8,9 +8,10 @@ from uuid import UUID
 
 from chalicelib.chat.messages import citations
 from chalicelib.chat.queue.job_events import CancelledEvent, EventPayload, RestartEvent, TokenEvent
-from chalicelib.chat.queue.models import Job, JobEvent, QueueStatistics
+from chalicelib.chat.queue.models import Job, JobEvent, JobQuery, JobReport, QueueStatistics
 from chalicelib.core import errors, identity, queues, rows, sql
 from chalicelib.core.log import logger
+from chalicelib.core.models import Page, page_of
 from chalicelib.core.settings import settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def prioritise(conn: "Conn", job_id: UUID, priority: int) -> None:
         raise errors.NotFound
     if not outcome:
         raise errors.Conflict(code="job_finished")
+
+
+def report(conn: "Conn", query: JobQuery) -> Page[JobReport]:
+    """Everybody's jobs in codes and times, newest first. For administrators; others get an empty list."""
+    params = {"status": query.status, "model": query.model, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, JobReport, queries.report, params), query.limit)
 
 
 def statistics(conn: "Conn") -> QueueStatistics:

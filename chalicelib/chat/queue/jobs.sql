@@ -17,6 +17,9 @@ select j.id, j.conversation_id, j.question_id as message_id, j.answer_id,
 -- Returns nothing about the job itself: an administrator orders the queue without reading it.
 select prioritise_job(%(id)s, %(priority)s)
 
+-- name: report
+select * from report_jobs(%(status)s, %(model)s, %(after)s::uuid, %(limit)s)
+
 -- name: statistics
 select * from queue_statistics()
 

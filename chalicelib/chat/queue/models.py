@@ -9,7 +9,7 @@ from chalicelib.chat.messages.models import Message
 from chalicelib.config.registry.filters import SearchFilters
 from chalicelib.config.registry.models import ModelName, PromptName
 from chalicelib.core.metadata import ShortMetadata
-from chalicelib.core.models import Failure, Request, Resource, Shape, Text, TicketQuery, Timestamp
+from chalicelib.core.models import Failure, PageQuery, Request, Resource, Shape, Text, TicketQuery, Timestamp
 
 MAX_QUESTION_CHARS = 20_000
 
@@ -69,6 +69,30 @@ class Job(Resource):
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
+
+
+class JobReport(Resource):
+    """A job of any user as an administrator sees it: numbers, times and codes, and no word of a conversation."""
+
+    id: UUID
+    user_id: UUID
+    status: JobStatus
+    model: str
+    pipeline: str
+    priority: int
+    attempts: int
+    error_code: str | None
+    last_error_code: str | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+
+
+class JobQuery(PageQuery):
+    """A filter of jobs: every condition must hold."""
+
+    status: JobStatus | None = None
+    model: ModelName | None = None
 
 
 class Cancellation(Request):

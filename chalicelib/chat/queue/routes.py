@@ -14,6 +14,8 @@ from chalicelib.chat.queue.models import (
     EventQuery,
     Job,
     JobPriority,
+    JobQuery,
+    JobReport,
     NewBudget,
     NewMessage,
     QueuedMessage,
@@ -38,6 +40,13 @@ def create_message(conversation_id: UUID, body: NewMessage) -> Reply[QueuedMessa
             lambda message_id: enqueueing.get_queued(conn, message_id),
         )
     return _queued(queued)
+
+
+@routes.get("/jobs", admin=True)
+def list_jobs(query: JobQuery) -> Page[JobReport]:
+    """Everybody's jobs in numbers, times and codes, newest first, without a word of any conversation."""
+    with identity.as_caller() as conn:
+        return jobs.report(conn, query)
 
 
 @routes.get("/jobs/{job_id}")

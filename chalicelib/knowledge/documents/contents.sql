@@ -11,9 +11,10 @@ identity as (
     select uuidv7() as id),
 created as (
     insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
-                           batch_id, {{described}})
+                           batch_id, posted_by, {{described}})
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
-           'documents/' || i.id, %(batch)s::uuid, {{described}}
+           'documents/' || i.id, %(batch)s::uuid, case when %(source_type)s = 'inline' then app_user_id() end,
+           {{described}}
       from spaces s, identity i, (select {{described}} from jsonb_populate_record(null::documents, %(description)s)) n
      where s.kind = %(scope)s and s.group_id is not distinct from %(group_id)s::uuid
        and (s.kind <> 'user' or s.user_id = app_user_id()) and not exists (select from existing)
@@ -43,6 +44,7 @@ with announced as (
        set filename = coalesce(%(filename)s, filename), content_type = coalesce(%(content_type)s, content_type),
            size_bytes = %(size_bytes)s, source_type = %(source_type)s, announced_at = now(),
            upload_id = case when %(source_type)s = 'inline' then uuidv7() else upload_id end,
+           posted_by = case when %(source_type)s = 'inline' then app_user_id() else posted_by end,
            status = case when status = 'processing' then status else 'pending' end,
            error_code = null, error_message = null
      where id = %(id)s and deleted_at is null

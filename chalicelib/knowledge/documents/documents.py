@@ -18,6 +18,7 @@ from chalicelib.knowledge.documents.models import (
     DocumentChanges,
     DocumentQuery,
     DocumentText,
+    DocumentVersion,
 )
 from chalicelib.knowledge.documents.names import Rank
 from chalicelib.knowledge.text import bm25
@@ -155,6 +156,13 @@ def text(conn: "Conn", document_id: UUID) -> DocumentText:
     if result is None:
         raise errors.NotFound
     return result
+
+
+def versions(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[DocumentVersion]:
+    """The versions of a document that were searchable, the newest first. Raises NotFound."""
+    get(conn, document_id)
+    params = {"id": document_id, "after": query.after(), "limit": query.limit + 1}
+    return page_of(rows.many(conn, DocumentVersion, queries.versions, params), query.limit)
 
 
 def chunks(conn: "Conn", document_id: UUID, query: PageQuery) -> Page[Chunk]:

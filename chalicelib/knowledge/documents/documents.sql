@@ -64,6 +64,10 @@ select * from listed
    and (%(after)s::uuid is null or (rank, id) < (%(after_rank)s::real, %(after)s::uuid))
  order by rank desc, id desc limit %(limit)s
 
+-- name: versions
+select id, version, filename, size_bytes, sent_by, created_at
+  from versions_of({{original}}, %(after)s::uuid, %(limit)s)
+
 -- name: lock
 -- The document that an id resolves to, locked until the transaction ends, so that no document becomes its copy
 -- meanwhile.

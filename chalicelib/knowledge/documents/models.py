@@ -197,6 +197,17 @@ class Document(Resource):
     upload_parts: UploadParts | None = None
 
 
+class DocumentVersion(Resource):
+    """Bytes of a document that searches used from `created_at` on, until the next version. Former bytes are gone."""
+
+    id: UUID
+    version: int
+    filename: str
+    size_bytes: int | None
+    sent_by: str | None
+    created_at: Timestamp
+
+
 class DocumentChanges(DocumentDescription, Changes):
     """Changes of a document other than its bytes. `metadata` and `tags` replace what was there.
 

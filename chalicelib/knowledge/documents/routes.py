@@ -20,6 +20,7 @@ from chalicelib.knowledge.documents.models import (
     DocumentChanges,
     DocumentQuery,
     DocumentText,
+    DocumentVersion,
     NewDocument,
     ReindexResult,
 )
@@ -198,6 +199,16 @@ def complete_document_parts(document_id: UUID) -> Document:
     """
     with identity.as_caller() as conn:
         return parts.complete(conn, document_id)
+
+
+@routes.get("/documents/{document_id}/versions")
+def list_document_versions(document_id: UUID, query: PageQuery) -> Page[DocumentVersion]:
+    """When which bytes of a document became searchable, and who sent them; newest first, at most the last 100.
+
+    The bytes of former versions are not kept.
+    """
+    with identity.as_caller() as conn:
+        return documents.versions(conn, document_id, query)
 
 
 @routes.get("/documents/{document_id}/chunks")

@@ -41,6 +41,10 @@ class Operations(ABC):
         """
         return self.call(request("GET", "/ab/metrics"), models.ComparisonReport)
 
+    def get_comparison_offer(self) -> models.ComparisonOffer:
+        """Whether a question can be compared now, so that a client offers it only then."""
+        return self.call(request("GET", "/ab/offer"), models.ComparisonOffer)
+
     def list_variants(
         self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, archived: bool | Unset = UNSET
     ) -> models.VariantPage:
@@ -1516,6 +1520,22 @@ class Operations(ABC):
             request("POST", "/documents/{document_id}/tickets", path={"document_id": document_id}), models.Ticket
         )
 
+    def list_document_versions(
+        self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.DocumentVersionPage:
+        """When which bytes of a document became searchable, and who sent them; newest first, at most the last
+        100. The bytes of former versions are not kept.
+        """
+        return self.call(
+            request(
+                "GET",
+                "/documents/{document_id}/versions",
+                path={"document_id": document_id},
+                query={"limit": limit, "cursor": cursor},
+            ),
+            models.DocumentVersionPage,
+        )
+
     def list_embedding_models(self) -> models.EmbeddingModelPage:
         """Every registered model, oldest first, on one page."""
         return self.call(request("GET", "/embedding-models"), models.EmbeddingModelPage)
@@ -2030,6 +2050,20 @@ class Operations(ABC):
         """An invitation, without its link."""
         return self.call(
             request("GET", "/invitations/{invitation_id}", path={"invitation_id": invitation_id}), models.Invitation
+        )
+
+    def list_jobs(
+        self,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
+        status: Literal["pending", "processing", "completed", "failed", "cancelled"] | Unset = UNSET,
+        model: str | Unset = UNSET,
+    ) -> models.JobReportPage:
+        """Everybody's jobs in numbers, times and codes, newest first, without a word of any conversation."""
+        return self.call(
+            request("GET", "/jobs", query={"limit": limit, "cursor": cursor, "status": status, "model": model}),
+            models.JobReportPage,
         )
 
     def cancel_job(self, job_id: UUID | str, *, reason: str | Unset = UNSET) -> models.Job:

@@ -572,6 +572,17 @@ class ComparedConversation(BaseModel):
     """
 
 
+class ComparisonOffer(BaseModel):
+    """
+    Whether a question can be compared: the pool has a champion and a challenger that can answer.
+    """
+
+    is_offered: bool
+    """
+    Whether two variants can answer a question.
+    """
+
+
 class ComparisonVote(BaseModel):
     """
     The better answer.
@@ -1460,6 +1471,48 @@ class DocumentText(BaseModel):
     text: str
     """
     The whole extracted text.
+    """
+
+
+class DocumentVersion(BaseModel):
+    """
+    Bytes of a document that searches used from `created_at` on, until the next version. Former bytes are gone.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    version: int
+    """
+    The number of the version, from 1.
+    """
+    filename: str
+    """
+    The file's name then.
+    """
+    size_bytes: int | None
+    """
+    The number of its bytes.
+    """
+    sent_by: str | None
+    """
+    The name of the user who sent it; null for a connector, the inbox, a file out of another one, and an erased account.
+    """
+    created_at: AwareDatetime
+    """
+    Since when searches use it.
+    """
+
+
+class DocumentVersionPage(BaseModel):
+    items: list[DocumentVersion]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 
@@ -2814,6 +2867,72 @@ class JobPriority(BaseModel):
     priority: int
     """
     The new priority, from -10 to 10. A higher one is answered first.
+    """
+
+
+class JobReport(BaseModel):
+    """
+    A job of any user as an administrator sees it: numbers, times and codes, and no word of a conversation.
+    """
+
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    user_id: UUID
+    """
+    Whose question it answers.
+    """
+    status: Literal["pending", "processing", "completed", "failed", "cancelled"] = Field(..., examples=["pending"])
+    """
+    How far the job is.
+    """
+    model: str
+    """
+    What answers; `hidden` in a comparison without a vote.
+    """
+    pipeline: str
+    """
+    How it is answered; `hidden` in a comparison without a vote.
+    """
+    priority: int
+    """
+    The priority; a higher one is answered first.
+    """
+    attempts: int
+    """
+    How often a worker began.
+    """
+    error_code: str | None
+    """
+    Why the job failed, as a code; null when it did not.
+    """
+    last_error_code: str | None
+    """
+    Why the last attempt failed, as a code; null when none did.
+    """
+    created_at: AwareDatetime
+    """
+    When the question was queued.
+    """
+    started_at: AwareDatetime | None
+    """
+    When the work began; null before that.
+    """
+    finished_at: AwareDatetime | None
+    """
+    When the work ended; null before that.
+    """
+
+
+class JobReportPage(BaseModel):
+    items: list[JobReport]
+    """
+    The entries of this page.
+    """
+    next_cursor: str | None = None
+    """
+    Send it as `cursor` to get the next page; null on the last page.
     """
 
 

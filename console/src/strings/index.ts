@@ -28,9 +28,13 @@ export function locale(): string {
   return navigator.language.toLowerCase().startsWith(language.value) ? navigator.language : language.value;
 }
 
-/** The text of a key, with `{name}` filled in. */
+/**
+ * The text of a key, with `{name}` filled in. `{count|document|documents}` is the word for one and for another number
+ * of them; English and German have these two alone.
+ */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  return texts[language.value][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+  return texts[language.value][key].replace(/\{(\w+)(?:\|([^|{}]*)\|([^|{}]*))?\}/g, (_, name: string, one?: string, other?: string) =>
+    one === undefined ? String(values[name] ?? "") : String(Number(values[name]) === 1 ? one : other));
 }
 
 type Codes = Record<string, string>;

@@ -51,6 +51,25 @@ begin
 end
 $$;
 
+-- Records that other bytes of a document are searchable now, and who sent them; the newest hundred versions stay.
+create or replace function record_version() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+declare
+    last document_versions;
+begin
+    select * into last from document_versions v where v.document_id = new.id order by v.version desc limit 1;
+    if last.content_sha256 is distinct from new.content_sha256 then
+        insert into document_versions (document_id, space_id, version, filename, size_bytes, content_sha256, sent_by)
+        values (new.id, new.space_id, coalesce(last.version, 0) + 1, new.filename, new.size_bytes, new.content_sha256,
+                case when new.connector_id is null
+                     then coalesce((select u.user_id from uploads u where u.id = new.upload_id), new.posted_by) end);
+        delete from document_versions v where v.document_id = new.id and v.version <= last.version - 99;
+    end if;
+    return null;
+end
+$$;
+
 -- Restoring a document clears the reason of its deletion.
 create or replace function forget_deletion() returns trigger
     language plpgsql set search_path = public, pg_temp

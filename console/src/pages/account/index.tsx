@@ -28,7 +28,11 @@ export function Account() {
   const { parts } = useCell(route);
   const current = sections.find((section) => section.name === parts[1]) ?? sections[0]!;
   const { Content } = current;
-  useEffect(() => document.getElementById("main")?.scrollTo(0, 0), [current]);
+  useEffect(() => {
+    document.getElementById("main")?.scrollTo(0, 0);
+    // On a phone the sections are one line, which scrolls: the present one is in sight.
+    document.querySelector("nav.side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [current]);
   return (
     <div class="administer">
       <nav class="side" aria-label={t("page.account")}>

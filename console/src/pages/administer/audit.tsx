@@ -20,7 +20,7 @@ export function Audit() {
     <>
       <div class="filters">
         <input class="search-box" type="search" aria-label={t("audit.action")} placeholder={t("audit.action.hint")} value={action} maxLength={100} onChange={(event) => setAction(event.currentTarget.value)} />
-        <label class="inline">{t("scope.after")} <input type="date" value={from} onInput={(event) => setFrom(event.currentTarget.value)} /></label>
+        <label class="inline">{t("audit.after")} <input type="date" value={from} onInput={(event) => setFrom(event.currentTarget.value)} /></label>
       </div>
       <Loaded state={state}>
         {(page) => page.items.length === 0 ? <Empty icon="clock" title={t("audit.none")} /> : (
@@ -34,7 +34,7 @@ export function Audit() {
                       <td>{moment(entry.created_at)}</td>
                       <td>{entry.user_id ? (names.get(entry.user_id) ?? t("audit.gone")) : t("audit.service")}<span class="hint">{entry.ip_address}</span></td>
                       <td><code>{entry.action}</code></td>
-                      <td class="wide-only details"><code>{JSON.stringify(entry.details)}</code></td>
+                      <td class="wide-only details">{Object.keys(entry.details).length > 0 && <code>{JSON.stringify(entry.details)}</code>}</td>
                     </tr>
                   ))}
                 </tbody>

@@ -41,9 +41,9 @@ export function Repairs() {
         state={work} id={(run) => run.id} title={(run) => run.workflow_name} icon="clock" empty={t("repairs.no.work")}
         columns={[
           { text: t("field.name"), cell: (run) => <><span class="strong">{run.workflow_name}</span>{run.error && <span class="field-error">{run.error}</span>}</> },
-          { text: t("field.status"), cell: (run) => <Badge kind={run.error ? "bad" : "good"}>{name("run", run.status)}</Badge> },
+          { text: t("field.status"), cell: (run) => <Badge kind={run.status === "failed" ? "bad" : "good"}>{name("run", run.status)}</Badge> },
           { text: t("repairs.took"), class: "wide-only number", cell: (run) => milliseconds(run.duration_ms) },
-          { text: t("repairs.counts"), class: "wide-only", cell: (run) => <code>{Object.entries(run.counts).map(([key, value]) => `${key} ${String(value)}`).join(", ")}</code> },
+          { text: t("repairs.counts"), class: "wide-only", cell: (run) => <code>{Object.entries(run.counts).filter(([, value]) => String(value) !== "").map(([key, value]) => `${key} ${String(value)}`).join(", ")}</code> },
           { text: t("audit.when"), cell: (run) => ago(run.created_at) },
         ]}
       />

@@ -39,6 +39,7 @@ export function Usage() {
           { text: t("costs.tokens"), class: "wide-only number", cell: (entry) => number(entry.prompt_tokens + entry.completion_tokens) },
           { text: t("usage.unsourced"), class: "wide-only number", cell: (entry) => number(entry.answers_without_sources) },
           { text: t("usage.failed"), class: "wide-only number", cell: (entry) => number(entry.failed_questions) },
+          { text: t("usage.failed.documents"), class: "wide-only number", cell: (entry) => number(entry.failed_documents) },
           { text: t("usage.rated"), class: "wide-only number", cell: (entry) => `${number(entry.likes)} / ${number(entry.dislikes)}` },
           { text: t("usage.mistakes"), class: "wide-only number", cell: (entry) => number(entry.mistakes) },
         ]}

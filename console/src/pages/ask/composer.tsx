@@ -1,6 +1,6 @@
 // Where a question is written.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Refusal } from "../../api";
+import { api, Refusal } from "../../api";
 import { t } from "../../strings";
 import { Button, complain } from "../../ui/basics";
 import { Cell, kept, useCell } from "../../state";
@@ -8,8 +8,8 @@ import type { Filters } from "./threads";
 import { ScopeButton } from "../../ui/scope";
 
 const MOST_CHARS = 20_000;
-/** Whether comparisons are offered: until the service has said that it has no variants to compare. */
-const compared = new Cell(true);
+/** Whether comparisons are offered: once the service has said that it has variants to compare. */
+const compared = new Cell(false);
 
 interface Props {
   draft: string; // under which name the browser keeps an unsent question
@@ -30,6 +30,10 @@ export function Composer({ draft, filters, onFilters, onAsk, onCompare, onStop }
     area.style.height = "auto";
     area.style.height = `${Math.min(area.scrollHeight, 240)}px`;
   }, [text]);
+  useEffect(() => {
+    // Without an answer nothing is offered; asking goes on.
+    api.get("/ab/offer", {}).then((offer) => compared.set(offer.is_offered), () => undefined);
+  }, []);
   useEffect(() => {
     if (matchMedia("(min-width: 900px)").matches) box.current?.focus();
   }, []);

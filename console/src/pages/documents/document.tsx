@@ -9,12 +9,13 @@ import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLo
 import { FormDialog, Toggle } from "../../ui/forms";
 import { Icon } from "../../ui/icons";
 import { isPdf, openOriginal, originalAt, PdfPage } from "../../ui/source";
+import { Table } from "../administer/table";
 import { send } from "./sending";
 import { MoveDialog } from "./spaces";
 import { Ingestion, Status, Warnings } from "./status";
 import type { Document } from "./uploads";
 
-type Tab = "text" | "pages" | "chunks" | "children";
+type Tab = "text" | "pages" | "chunks" | "children" | "versions";
 
 export function DocumentPage({ id }: { id: string }) {
   const path = { document_id: id };
@@ -49,7 +50,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
     await reload();
   };
   const erase = async () => {
-    if (!(await confirm(t("documents.delete", { count: 1 }), t("documents.delete.text"), t("action.delete")))) return;
+    if (!(await confirm(t("documents.delete", { count: 1 }), t("documents.delete.text", { count: 1 }), t("action.delete")))) return;
     await api.delete("/documents/{document_id}", { path });
     go(href("documents"));
     notify(t("documents.deleted"), () => api.post("/documents/{document_id}/restore", { path }));
@@ -76,7 +77,7 @@ function Head({ document, reload }: { document: Document; reload: () => Promise<
             { text: t("action.rename"), icon: "edit", act: () => setRenaming(true) },
             { text: t("source.original"), icon: "external", act: () => openOriginal(document.id, null) },
             { text: t("document.replace"), icon: "upload", act: () => picker.current!.click() },
-            { text: t("documents.move"), icon: "account", act: () => setMoving(true) },
+            { text: t("documents.move", { count: 1 }), icon: "account", act: () => setMoving(true) },
             { text: t("documents.reindex"), icon: "again", act: async () => { await api.post("/documents/{document_id}/reindex", { path }); await reload(); } },
             { text: t(document.is_archived ? "action.unarchive" : "action.archive"), icon: "archive", act: archive },
             { text: t("action.delete"), icon: "trash", danger: true, act: erase },
@@ -197,6 +198,7 @@ function Views({ document }: { document: Document }) {
     ...(isPdf(document) ? [{ value: "pages" as const, text: t("pdf.pages") }] : []),
     { value: "chunks", text: t("document.chunks") },
     ...(document.child_count ? [{ value: "children" as const, text: t("document.children", { count: document.child_count }) }] : []),
+    { value: "versions", text: t("document.versions") },
   ];
   return (
     <section class="card">
@@ -207,6 +209,7 @@ function Views({ document }: { document: Document }) {
       {tab === "text" && <Text key={document.indexed_at} document={document} />}
       {tab === "chunks" && <Chunks key={document.indexed_at} id={document.id} />}
       {tab === "children" && <Children id={document.id} />}
+      {tab === "versions" && <Versions key={document.indexed_at} id={document.id} />}
     </section>
   );
 }
@@ -260,5 +263,24 @@ function Children({ id }: { id: string }) {
     <Loaded state={state}>
       {(page) => <ul class="plain-list">{page.items.map((child) => <li key={child.id}><a href={href("documents", child.id)}>{child.title}</a> <Status document={child} /></li>)}</ul>}
     </Loaded>
+  );
+}
+
+/** When which bytes became searchable, and who sent them. */
+function Versions({ id }: { id: string }) {
+  const state = useLoad(async () => (await api.get("/documents/{document_id}/versions", { path: { document_id: id }, query: { limit: 100 } })).items, []);
+  return (
+    <>
+      <p class="hint">{t("document.versions.lead")}</p>
+      <Table
+        state={state} id={(item) => item.id} title={(item) => item.filename} icon="clock" empty={t("document.versions.none")}
+        columns={[
+          { text: t("prompts.version"), cell: (item) => <><span class="strong">{t("prompts.number", { number: item.version })}</span><span class="hint">{item.filename}</span></> },
+          { text: t("field.size"), class: "wide-only number", cell: (item) => bytes(item.size_bytes) },
+          { text: t("document.sent.by"), cell: (item) => item.sent_by ?? "–" },
+          { text: t("field.indexed"), cell: (item) => moment(item.created_at) },
+        ]}
+      />
+    </>
   );
 }

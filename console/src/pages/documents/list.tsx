@@ -7,7 +7,7 @@ import { Cell, useCell } from "../../state";
 import { name, said, t } from "../../strings";
 import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { Choice, FormDialog, SearchBox } from "../../ui/forms";
-import { MoveDialog } from "./spaces";
+import { downloadAll, MoveDialog } from "./spaces";
 import { Status } from "./status";
 import { Tray, UploadBar } from "./upload-bar";
 import { finished, type Document } from "./uploads";
@@ -136,7 +136,7 @@ interface BulkProps {
 }
 
 function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps) {
-  const [asking, setAsking] = useState<"tag" | "repository" | "space" | null>(null);
+  const [asking, setAsking] = useState<"tag" | "repository" | "space" | "share" | null>(null);
   const ids = [...chosen];
   const each = async (act: (id: string) => Promise<unknown>) => {
     const failures: unknown[] = [];
@@ -151,7 +151,7 @@ function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps)
     notify(t("documents.used", { count: counts.enabled }), () => api.put("/selection", { body: { mode: "all_but", documents: [] } }));
   };
   const erase = async () => {
-    if (!(await confirm(t("documents.delete", { count: ids.length }), t("documents.delete.text"), t("action.delete")))) return;
+    if (!(await confirm(t("documents.delete", { count: ids.length }), t("documents.delete.text", { count: ids.length }), t("action.delete")))) return;
     await each((id) => api.delete("/documents/{document_id}", path(id)));
     notify(t("documents.deleted"), () => each((id) => api.post("/documents/{document_id}/restore", path(id))));
   };
@@ -169,7 +169,9 @@ function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps)
             entries={[
               { text: t("documents.only"), icon: "check", act: () => use("only") },
               { text: t("documents.without"), icon: "close", act: () => use("all_but") },
-              { text: t("documents.move"), icon: "account", act: () => setAsking("space") },
+              { text: t("documents.move", { count: ids.length }), icon: "account", act: () => setAsking("space") },
+              { text: t("documents.share"), icon: "out", act: () => setAsking("share") },
+              { text: t("documents.download"), icon: "download", act: () => downloadAll(ids) },
               { text: t("documents.reindex"), icon: "again", act: () => each((id) => api.post("/documents/{document_id}/reindex", path(id))) },
             ]}
           />
@@ -181,7 +183,7 @@ function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps)
           entries={[{ name: "tag", label: t("field.tag"), kind: "choice", options: tags.map((tag) => ({ value: tag.id, text: tag.name })) }]}
           onSubmit={(values) => each((id) => api.put("/tags/{tag_id}/documents/{document_id}", { path: { tag_id: String(values["tag"]), document_id: id } }))} />
       )}
-      {asking === "space" && <MoveDialog ids={ids} onClose={() => setAsking(null)} onDone={onDone} />}
+      {(asking === "space" || asking === "share") && <MoveDialog ids={ids} onlyGroups={asking === "share"} onClose={() => setAsking(null)} onDone={onDone} />}
       {asking === "repository" && (
         <FormDialog title={t("documents.place")} action={t("action.save")} onClose={() => setAsking(null)}
           entries={[

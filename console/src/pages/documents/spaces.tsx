@@ -3,6 +3,7 @@ import { api, Refusal, type Schemas } from "../../api";
 import { t } from "../../strings";
 import { complain, Dialog, Loaded, notify, useLoad } from "../../ui/basics";
 import { Form } from "../../ui/forms";
+import { save } from "../ask/export";
 
 export type Space = Schemas["SpaceStorage"];
 
@@ -20,27 +21,40 @@ export function spaceChoices(spaces: Space[]): { value: string; text: string }[]
   return spaces.map((space) => ({ value: spaceKey(space), text: space.group_name ?? t(space.scope === "org" ? "scope.org" : "scope.user") }));
 }
 
-/** Asks who can read the documents from now on, and moves them; those that cannot be moved are named. */
-export function MoveDialog({ ids, onClose, onDone }: { ids: string[]; onClose: () => void; onDone: () => Promise<unknown> }) {
-  const state = useLoad(writableSpaces, []);
+/** One action with many documents; those that it cannot be done with are named. Returns what was done. */
+async function withAll(ids: string[], action: Omit<Schemas["BulkRequest"], "documents" | "where">): Promise<Schemas["BulkResult"][]> {
+  const results: Schemas["BulkResult"][] = [];
+  for (let at = 0; at < ids.length; at += MOST_IN_A_REQUEST) {
+    results.push(await api.post("/documents/bulk", { body: { ...action, documents: ids.slice(at, at + MOST_IN_A_REQUEST) } as Schemas["BulkRequest"] }));
+  }
+  results.flatMap(({ refused }) => refused).slice(0, 2).forEach(({ code, detail }) => complain(new Refusal(409, code, detail)));
+  return results;
+}
+
+/** Save the original of each document. The bucket sends them, so a link is followed for each. */
+export async function downloadAll(ids: string[]): Promise<void> {
+  const originals = (await withAll(ids, { action: "download" })).flatMap((result) => result.originals ?? []);
+  for (const original of originals) {
+    const response = await fetch(original.url);
+    if (!response.ok) throw new Refusal(response.status, "", t("documents.not.loaded", { title: original.filename }));
+    save(original.filename, original.content_type, new Uint8Array(await response.arrayBuffer()));
+  }
+}
+
+/** Asks who can read the documents from now on, and moves them. */
+export function MoveDialog({ ids, onlyGroups = false, onClose, onDone }: { ids: string[]; onlyGroups?: boolean; onClose: () => void; onDone: () => Promise<unknown> }) {
+  const state = useLoad(async () => (await writableSpaces()).filter((space) => !onlyGroups || space.group_id !== null), []);
   const move = async (space: Space) => {
-    let moved = 0;
-    const refused: Schemas["BulkRefusal"][] = [];
-    for (let at = 0; at < ids.length; at += MOST_IN_A_REQUEST) {
-      const documents = ids.slice(at, at + MOST_IN_A_REQUEST);
-      const result = await api.post("/documents/bulk", { body: { action: "move", documents, scope: space.scope, ...(space.group_id && { group_id: space.group_id }) } });
-      moved += result.documents.length;
-      refused.push(...result.refused);
-    }
-    refused.slice(0, 2).forEach(({ code, detail }) => complain(new Refusal(409, code, detail)));
+    const results = await withAll(ids, onlyGroups ? { action: "share", group_id: space.group_id! } : { action: "move", scope: space.scope, ...(space.group_id && { group_id: space.group_id }) });
+    const moved = results.reduce((sum, result) => sum + result.documents.length, 0);
     if (moved) notify(t("documents.done", { count: moved }));
     onClose();
     await onDone();
   };
   return (
-    <Dialog title={t("documents.move")} onClose={onClose}>
+    <Dialog title={onlyGroups ? t("documents.share") : t("documents.move", { count: ids.length })} onClose={onClose}>
       <Loaded state={state}>
-        {(spaces) => (
+        {(spaces) => spaces.length === 0 ? <p class="hint">{t("documents.no.group")}</p> : (
           <Form
             entries={[{ name: "space", label: t("upload.space"), kind: "choice", options: spaceChoices(spaces), hint: t("documents.move.hint") }]}
             action={t("action.save")}

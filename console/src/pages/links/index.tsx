@@ -5,7 +5,7 @@ import { api, open as request, type Schemas } from "../../api";
 import { moment } from "../../format";
 import * as links from "../../links";
 import { go, href } from "../../router";
-import { forget, me, signedIn } from "../../session";
+import { accept as acceptTokens, forget, me, signedIn } from "../../session";
 import { useCell } from "../../state";
 import { language, t } from "../../strings";
 import { Button, Loaded, notify, Spinner, useLoad } from "../../ui/basics";
@@ -18,7 +18,7 @@ export function LinkPage({ link }: { link: links.Link }) {
   const close = () => links.open(null);
   if (link.kind === "share" || link.kind === "email_new" || link.kind === "email_old") {
     if (!isSignedIn) return <SignIn needsAccount refused={null} notice={t(link.kind === "share" ? "link.share.sign.in" : "link.email.sign.in")} />;
-    return link.kind === "share" ? <Shared token={link.token} onClose={close} /> : <ConfirmEmail token={link.token} onClose={close} />;
+    return link.kind === "share" ? <ShareFor token={link.token} onClose={close} /> : <ConfirmEmail token={link.token} onClose={close} />;
   }
   if (link.kind === "invitation") return <Invited token={link.token} onClose={close} />;
   if (link.kind === "password_reset") return <NewPassword token={link.token} onClose={close} />;
@@ -120,6 +120,32 @@ function ConfirmEmail({ token, onClose }: LinkProps) {
           notify(t(status === "changed" ? "link.email.done" : "link.email.other"));
         }}
       />
+    </Card>
+  );
+}
+
+/** A share requires an account: a person without one makes it out of what this browser has, or signs in. */
+function ShareFor({ token, onClose }: LinkProps) {
+  const account = useCell(me);
+  const state = useLoad(async () => {
+    if (me.value === null) me.set(await api.get("/me"));
+  }, []);
+  if (account === null) return <Loaded state={state}>{() => null}</Loaded>;
+  if (account.auth_provider !== "anonymous") return <Shared token={token} onClose={onClose} />;
+  return (
+    <Card title={t("link.share")} text={t("link.share.sign.in")} onClose={onClose}>
+      <Form
+        action={t("signin.create")}
+        entries={[
+          { name: "email", label: t("field.email"), kind: "email", required: true, autocomplete: "email" },
+          { name: "password", label: t("field.password"), kind: "password", required: true, autocomplete: "new-password", hint: t("signin.password") },
+        ]}
+        onSubmit={async (values) => {
+          acceptTokens(await api.post("/auth/anonymous/upgrade", { body: { register: values as Schemas["Registration"] } }));
+          me.set(await api.get("/me"));
+        }}
+      />
+      <Button kind="quiet" onClick={async () => { try { await api.post("/auth/logout"); } finally { forget(); } }}>{t("signin.have")}</Button>
     </Card>
   );
 }
