@@ -1,5 +1,5 @@
 // Walks through conversations and documents beyond the main path.
-import { accessible, ask, choose, DESKTOP, expect, file, PHONE, register, shot, signIn, withPage } from "./browser.mjs";
+import { accessible, ask, BASE, choose, DESKTOP, EMAIL, expect, file, PASSWORD, PHONE, register, shot, signIn, withPage } from "./browser.mjs";
 
 const PUMP = file("pump.md", "# Care\n\nThe coolant pump P-17 is inspected every ninety days.\n");
 const OFFICE = file("office.md", "# Holidays\n\nThe office is closed from 24 December to 2 January.\n");
@@ -12,6 +12,20 @@ async function act(page, name) {
 
 async function shelf(page, label) {
   await page.getByLabel("Which conversations").selectOption({ label });
+}
+
+/** A group in which the administrator writes. */
+async function joinNewGroup(name) {
+  const send = async (method, path, body, token) => {
+    const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+    const response = await fetch(`${BASE}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    expect(response.ok, `${method} ${path}: ${response.status}`);
+    return response.status === 204 ? null : response.json();
+  };
+  const { access_token: token } = await send("POST", "/auth/login", { email: EMAIL, password: PASSWORD });
+  const { id } = await send("GET", "/me", null, token);
+  const group = await send("POST", "/groups", { name }, token);
+  await send("PUT", `/groups/${group.id}/members/${id}`, { role: "editor" }, token);
 }
 
 export const walks = {
@@ -27,7 +41,7 @@ export const walks = {
     await office.getByRole("dialog").getByLabel("Description").fill("Knows the machines.");
     await office.getByRole("dialog").getByLabel("Questions to begin with").fill("When is the office closed?");
     await office.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-    await office.getByRole("cell", { name: assistant }).waitFor();
+    await office.getByRole("cell", { name: assistant }).first().waitFor();
 
     await register(page, "tidy");
     await page.getByRole("link", { name: "Documents" }).first().click();
@@ -93,21 +107,16 @@ export const walks = {
   /** A new version of a document; documents are shared with a group, and their originals saved. */
   versions: () => withPage(DESKTOP, async (page, _context, open) => {
     await signIn(page);
-    await page.getByRole("link", { name: "Administer" }).click();
     const parts = page.getByRole("navigation", { name: "Administer" });
-    await parts.getByRole("link", { name: "Groups" }).click();
     const group = `mechanics-${Date.now()}`;
-    await page.getByRole("button", { name: "New group" }).click();
-    await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill(group);
-    await page.getByRole("dialog").getByRole("button", { name: "Create" }).click();
-    await page.getByText(group).first().waitFor();
+    await joinNewGroup(group);
     await page.getByRole("link", { name: "Documents" }).first().click();
     const crane = `crane-${Date.now()}.md`;
-    await choose(page, [file(crane, "The crane lifts nine tons.\n")]);
+    await choose(page, [file(crane, `The crane lifts nine tons.\n\nSeen at ${Date.now()}.\n`)]);
     await page.getByText("1 of 1 searchable").waitFor({ timeout: 120_000 });
     await page.getByRole("link", { name: crane }).first().click();
     await page.getByText("The crane lifts nine tons.").waitFor();
-    await page.getByLabel("Upload a new version").setInputFiles([file(crane, "The crane lifts eleven tons.\n")]);
+    await page.getByLabel("Upload a new version").setInputFiles([file(crane, `The crane lifts eleven tons.\n\nSeen at ${Date.now()}.\n`)]);
     await page.getByText("The crane lifts eleven tons.").waitFor({ timeout: 120_000 });
     await page.getByRole("button", { name: "Versions" }).click();
     await page.getByText("Version 2").waitFor();

@@ -11,11 +11,11 @@ from tests.console.conftest import Walk
 
 IN_THE_SUITE = ("desktop",)
 AT_LENGTH = (
+    *("conversations", "versions"),
     *("phone", "library", "keyboard", "administer", "compare", "hostile", "german"),
     *("waking", "stop", "cut"),
     *("pdf", "pdf-phone", "pdf-hostile", "big"),
     *("invited", "provider", "recovered", "shared", "outside", "steer", "small"),
-    *("conversations", "versions"),
 )
 
 

@@ -159,6 +159,7 @@ _GROUPS: dict[str, str | None] = {
     "delivery": "DeliveryStatus",
     "embedding": "EmbeddingModelStatus",
     "evals": "EvalRunStatus",
+    "job": "JobStatus",
     "keys.scope": "KeyScope",
     "level": "SettingLevel",
     "measure": None,

@@ -76,7 +76,7 @@ def get_comparison_metrics() -> ComparisonReport:
         return metrics.report(conn)
 
 
-@routes.get("/ab/offer")
+@routes.get("/me/comparison-offer")
 def get_comparison_offer() -> ComparisonOffer:
     """Whether a question can be compared now, so that a client offers it only then."""
     with identity.as_caller() as conn:

@@ -41,10 +41,6 @@ class Operations(ABC):
         """
         return self.call(request("GET", "/ab/metrics"), models.ComparisonReport)
 
-    def get_comparison_offer(self) -> models.ComparisonOffer:
-        """Whether a question can be compared now, so that a client offers it only then."""
-        return self.call(request("GET", "/ab/offer"), models.ComparisonOffer)
-
     def list_variants(
         self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET, archived: bool | Unset = UNSET
     ) -> models.VariantPage:
@@ -2235,6 +2231,10 @@ class Operations(ABC):
     def revoke_api_key(self, key_id: UUID | str) -> None:
         """Revoke an API key, at once."""
         self.call_text(request("DELETE", "/me/api-keys/{key_id}", path={"key_id": key_id}))
+
+    def get_comparison_offer(self) -> models.ComparisonOffer:
+        """Whether a question can be compared now, so that a client offers it only then."""
+        return self.call(request("GET", "/me/comparison-offer"), models.ComparisonOffer)
 
     def end_email_change(self) -> None:
         """End the change of the caller's address; its links are no longer valid."""

@@ -25,7 +25,7 @@ export function Audit() {
       <Loaded state={state}>
         {(page) => page.items.length === 0 ? <Empty icon="clock" title={t("audit.none")} /> : (
           <>
-            <div class="scroll">
+            <div class="scroll" tabIndex={0}>
               <table class="list">
                 <thead><tr><th scope="col">{t("audit.when")}</th><th scope="col">{t("audit.who")}</th><th scope="col">{t("audit.action")}</th><th scope="col" class="wide-only">{t("audit.details")}</th></tr></thead>
                 <tbody>

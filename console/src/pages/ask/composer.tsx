@@ -32,7 +32,7 @@ export function Composer({ draft, filters, onFilters, onAsk, onCompare, onStop }
   }, [text]);
   useEffect(() => {
     // Without an answer nothing is offered; asking goes on.
-    api.get("/ab/offer", {}).then((offer) => compared.set(offer.is_offered), () => undefined);
+    api.get("/me/comparison-offer", {}).then((offer) => compared.set(offer.is_offered), () => undefined);
   }, []);
   useEffect(() => {
     if (matchMedia("(min-width: 900px)").matches) box.current?.focus();
