@@ -396,7 +396,7 @@ def test_m11_a_spent_budget_is_spent_for_comparisons_too(service: Service) -> No
     assert service.dump() == before
 
 
-def test_m11_without_a_challenger_the_error_says_so(service: Service) -> None:
+def test_m11_without_a_challenger_the_error_and_the_offer_say_so(service: Service) -> None:
     administrator = service.administrator()
     user = service.user()
     path = f"/conversations/{_conversation(user)}/comparisons"
@@ -404,7 +404,9 @@ def test_m11_without_a_challenger_the_error_says_so(service: Service) -> None:
     def off() -> bool:
         answer = user.post(path, {"content": QUESTION})
         assert answer.status in {202, 409}
-        return bool(answer.status == 409 and answer.json["code"] == "comparisons_off")
+        is_off = bool(answer.status == 409 and answer.json["code"] == "comparisons_off")
+        assert user.get("/me/comparison-offer").json == {"is_offered": not is_off}
+        return is_off
 
     assert off()
     challenger = _variant(administrator, **CHALLENGER)
