@@ -102,6 +102,12 @@ end
 $$;
 grant execute on function next_document_before(text) to alcove_app;
 
+-- When a document without a lease that is not ingested is compared with the bucket again: after `grace`, and then more
+-- and more seldom. Its event may only wait in a long queue, and the arrival of an upload is an event itself.
+create or replace function next_comparison(updated_at timestamptz, verified_at timestamptz, grace interval)
+    returns timestamptz language sql immutable
+    return greatest(updated_at, verified_at) + greatest(grace, (verified_at - updated_at) / 2);
+
 -- Documents to compare with the bucket: those whose worker died, those that wait for a file or its event, those that
 -- changed since the last comparison, and every other one that was not compared since `stale_before`. Deletes expired
 -- leases and marks the returned documents as compared, so that the next call returns others. In shared spaces,
@@ -119,8 +125,8 @@ create or replace function find_documents_to_verify(grace interval, stale_before
                    when 'processing' then case
                        when d.leased_until is not null then d.leased_until <= now()
                        else coalesce(d.stage not in ('waiting', 'recognising'), true)
-                            and coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - grace end
-                   when 'pending' then coalesce(greatest(d.updated_at, d.verified_at), d.updated_at) < now() - grace
+                            and next_comparison(d.updated_at, d.verified_at, grace) < now() end
+                   when 'pending' then next_comparison(d.updated_at, d.verified_at, grace) < now()
                    else d.updated_at < now() - grace
                         and (d.verified_at is null or d.verified_at < d.updated_at or d.verified_at < stale_before)
                    end
@@ -138,16 +144,13 @@ create or replace function find_documents_to_verify(grace interval, stale_before
     end;
 grant execute on function find_documents_to_verify(interval, timestamptz) to alcove_app;
 
--- For tick: when find_documents_to_verify() finds something next, null while every document is verified. An upload that
--- was announced and has not arrived is looked for more and more seldom: its arrival is an event.
+-- For tick: when find_documents_to_verify() finds something next, null while every document is verified.
 create or replace function next_verification(grace interval, stale_before timestamptz) returns timestamptz
     language sql stable security definer set search_path = public, pg_temp
     begin atomic
         select min(case
                    when d.status = 'processing' and d.leased_until is not null then d.leased_until
-                   when d.status = 'processing' then greatest(d.updated_at, d.verified_at) + grace
-                   else greatest(d.updated_at, d.verified_at)
-                        + greatest(grace, (greatest(d.updated_at, d.verified_at) - d.announced_at) / 2) end)
+                   else next_comparison(d.updated_at, d.verified_at, grace) end)
           from documents d join users u on u.id = d.owner_id join spaces s on s.id = d.space_id
          where d.deleted_at is null and (u.is_active or s.kind <> 'user') and d.status in ('pending', 'processing')
            and coalesce(d.stage not in ('waiting', 'recognising'), true)
@@ -168,7 +171,7 @@ create or replace function record_restarted_documents(document_ids uuid[]) retur
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
         select 'document_stuck', 'warning',
                case d.status when 'processing' then 'A document''s worker stopped without finishing it.'
-                             else 'The bucket has a version of a document without an event.' end,
+                             else 'A document''s new version in the bucket waits: its event was lost, or the queue is long.' end,
                'Its ingestion was requested again.', d.id
           from documents d where d.id = any (document_ids);
     end;

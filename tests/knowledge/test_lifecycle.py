@@ -671,3 +671,27 @@ def test_a_small_document_is_ingested_in_few_messages(service: Service) -> None:
     with round_trips("Query", "Parse") as statements:
         assert service.invoke("ingest", records) == {"batchItemFailures": []}
     assert (trips, statements) == ([13], [12])
+
+
+def test_a_document_that_waits_is_requested_again_more_and_more_seldom(service: Service) -> None:
+    user = service.user()
+    user.add("Pump", PUMP)
+    with service.database.connect("owner") as conn:
+        conn.execute("alter table documents disable trigger touch")
+
+    def is_requested(updated: str, verified: str | None) -> bool:
+        with service.database.connect("owner") as conn:
+            conn.execute(
+                "update documents set status = 'pending', object_version = null,"
+                " announced_at = now() - interval '1 year',"
+                " updated_at = now() - %s::interval, verified_at = now() - %s::interval",
+                (updated, verified),
+            )
+        return repairs.run("verify_documents") == {"verify_documents": 1}
+
+    assert not is_requested("1 minute", None)
+    assert is_requested("3 minutes", None)
+    assert is_requested("3 minutes", "1 day"), "it changed since"
+    assert not is_requested("60 minutes", "19 minutes"), "it waited for 41 minutes, so for half as long more"
+    assert is_requested("60 minutes", "21 minutes")
+    service.drain("ingest")
