@@ -21,7 +21,7 @@ from chalicelib.chat.queue.models import JobEvent
 from chalicelib.core import identity
 from tests.chat.llm import servers
 from tests.chat.llm.servers import Connection, Script, Server, chunk, events, usage
-from tests.service import Service, User
+from tests.service import LastingUser, Service, User
 
 KEY = "sk-registry-0123456789abcdefQRST"
 _TIMEOUT = 60.0
@@ -79,9 +79,9 @@ class Answers:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def user(self) -> User:
-        """A new user."""
+        """A new user, whose session lasts: a module may have one user for all its tests."""
         self.service.rows("delete from rate_limit_buckets returning 1")
-        return self.service.user()
+        return LastingUser.of(self.service.user())
 
     @contextmanager
     def model(self, *scripts: Script, **more: Any) -> Iterator[tuple[str, Server]]:

@@ -9,6 +9,7 @@ from infra.local import postgres
 from tests.auth.conftest import peer
 from tests.chat.answers import Answers
 from tests.conftest import service_of_a_module
+from tests.service import LastingUser
 
 __all__ = ["peer"]
 
@@ -19,4 +20,4 @@ def answers(server: postgres.Server, template: str, endpoint_url: str) -> Iterat
     with service_of_a_module(server, template) as (service, environment):
         environment.setattr("chalicelib.chat.llm.generation.FIRST_DELAY_SECONDS", 0.01)
         process.forget()
-        yield Answers(service, service.administrator())
+        yield Answers(service, LastingUser.of(service.administrator()))

@@ -9,7 +9,7 @@ import pytest
 from tests.connectors.connected import Library, counts
 from tests.connectors.matrix import DriveMatrix, TeamMatrix
 from tests.peers import drives, teams
-from tests.service import Service, User
+from tests.service import LastingUser, Service, User
 
 DOMAIN = "readers.example.org"
 
@@ -17,9 +17,9 @@ DOMAIN = "readers.example.org"
 @pytest.fixture(scope="module")
 def staff(connected: Service) -> dict[str, User]:
     """Users by their verified addresses."""
-    people = {}
+    people: dict[str, User] = {}
     for number in range(5):
-        user = connected.user()
+        user = LastingUser.of(connected.user())
         address = f"person{number}@{DOMAIN if number < 2 else 'other.example.org'}"
         statement = "update users set email = %s, email_verified = true where id = %s returning 1"
         connected.rows(statement, address, user.id)

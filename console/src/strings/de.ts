@@ -269,6 +269,7 @@ export const german: Record<keyof typeof english, string> = {
   "documents.reindex": "Neu einlesen",
   "documents.more": "Mehr",
   "documents.done": "Erledigt für {count}.",
+  "documents.refused": "{count} Dokumente: {reason}",
   "documents.delete": "{count} {count|Dokument|Dokumente} löschen?",
   "documents.delete.text": "Suchen finden {count|es|sie} sofort nicht mehr. {count|Es kann|Sie können} 30 Tage lang wiederhergestellt werden.",
   "documents.deleted": "Gelöscht.",

@@ -267,6 +267,7 @@ export const english = {
   "documents.reindex": "Read again",
   "documents.more": "More",
   "documents.done": "Done for {count}.",
+  "documents.refused": "{count} documents: {reason}",
   "documents.delete": "Delete {count} {count|document|documents}?",
   "documents.delete.text": "Searches stop finding {count|it|them} at once. {count|It|They} can be restored for 30 days.",
   "documents.deleted": "Deleted.",

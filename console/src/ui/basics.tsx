@@ -83,6 +83,16 @@ export function complain(error: unknown): void {
   toasts.update((shown) => [...shown.filter((toast) => toast.text !== text).slice(-3), { id: ++count, text, kind: "problem" }]);
 }
 
+/** Complain about many documents at once: each reason once, with how many have it. */
+export function complainAboutEach(failures: unknown[]): void {
+  const counts = new Map<string, number>();
+  for (const failure of failures) {
+    const reason = sentence(failure, t("error.offline"));
+    if (reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  for (const [reason, count] of counts) complain(count === 1 ? reason : t("documents.refused", { count, reason }));
+}
+
 export function Toasts() {
   const shown = useCell(toasts);
   return (

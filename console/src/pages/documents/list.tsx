@@ -5,7 +5,7 @@ import { ago, bytes } from "../../format";
 import { href } from "../../router";
 import { Cell, useCell } from "../../state";
 import { name, said, t } from "../../strings";
-import { Button, complain, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
+import { Button, complainAboutEach, confirm, Empty, Loaded, Menu, notify, useEvery, useLoad } from "../../ui/basics";
 import { Choice, FormDialog, SearchBox } from "../../ui/forms";
 import { downloadAll, MoveDialog } from "./spaces";
 import { Status } from "./status";
@@ -141,7 +141,7 @@ function Bulk({ chosen, shelf, repositories, tags, onDone, onClear }: BulkProps)
   const each = async (act: (id: string) => Promise<unknown>) => {
     const failures: unknown[] = [];
     for (const id of ids) await act(id).catch((error: unknown) => failures.push(error));
-    failures.slice(0, 2).forEach(complain);
+    complainAboutEach(failures);
     await onDone();
     if (failures.length < ids.length) notify(t("documents.done", { count: ids.length - failures.length }));
   };

@@ -1,7 +1,7 @@
 // The spaces that the caller can write to, and moving documents to another one.
 import { api, Refusal, type Schemas } from "../../api";
 import { t } from "../../strings";
-import { complain, Dialog, Loaded, notify, useLoad } from "../../ui/basics";
+import { complainAboutEach, Dialog, Loaded, notify, useLoad } from "../../ui/basics";
 import { Form } from "../../ui/forms";
 import { save } from "../ask/export";
 
@@ -21,13 +21,21 @@ export function spaceChoices(spaces: Space[]): { value: string; text: string }[]
   return spaces.map((space) => ({ value: spaceKey(space), text: space.group_name ?? t(space.scope === "org" ? "scope.org" : "scope.user") }));
 }
 
-/** One action with many documents; those that it cannot be done with are named. Returns what was done. */
+/** One action with many documents. Complains about those that it cannot be done with; returns what was done. */
 async function withAll(ids: string[], action: Omit<Schemas["BulkRequest"], "documents" | "where">): Promise<Schemas["BulkResult"][]> {
   const results: Schemas["BulkResult"][] = [];
+  const failures: unknown[] = [];
   for (let at = 0; at < ids.length; at += MOST_IN_A_REQUEST) {
-    results.push(await api.post("/documents/bulk", { body: { ...action, documents: ids.slice(at, at + MOST_IN_A_REQUEST) } as Schemas["BulkRequest"] }));
+    const documents = ids.slice(at, at + MOST_IN_A_REQUEST);
+    try {
+      const result = await api.post("/documents/bulk", { body: { ...action, documents } as Schemas["BulkRequest"] });
+      results.push(result);
+      failures.push(...result.refused.map(({ code, detail }) => new Refusal(409, code, detail)));
+    } catch (error) {
+      failures.push(...documents.map(() => error));
+    }
   }
-  results.flatMap(({ refused }) => refused).slice(0, 2).forEach(({ code, detail }) => complain(new Refusal(409, code, detail)));
+  complainAboutEach(failures);
   return results;
 }
 
