@@ -21,7 +21,7 @@ from tests.chat.llm.servers import Connection, serving
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SHOTS = ROOT / ".local" / "console"
+SHOTS = Path(os.environ.get("SHOTS") or ROOT / ".local" / "console")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
 
 Walk = Callable[[str], str]

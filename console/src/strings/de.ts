@@ -643,6 +643,7 @@ export const german: Record<keyof typeof english, string> = {
   "sessions.all": "Überall abmelden",
   "sessions.all.text": "Jede Sitzung endet, auch diese. API-Schlüssel bleiben gültig.",
   "sessions.device": "Programm",
+  "sessions.program": "{browser} auf {system}",
   "sessions.used": "Genutzt",
   "sessions.since": "Seit",
   "sessions.this": "Diese",

@@ -641,6 +641,7 @@ export const english = {
   "sessions.all": "Sign out everywhere",
   "sessions.all.text": "Every session ends, this one included. API keys stay valid.",
   "sessions.device": "Program",
+  "sessions.program": "{browser} on {system}",
   "sessions.used": "Used",
   "sessions.since": "Since",
   "sessions.this": "This one",

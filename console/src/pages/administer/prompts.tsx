@@ -33,7 +33,7 @@ export function Prompts() {
         columns={[
           { text: t("field.name"), cell: (prompt) => <button type="button" class="link" onClick={() => setEditing(prompt)}>{prompt.name}</button> },
           { text: t("field.kind"), cell: (prompt) => <Badge>{name("prompt", prompt.kind)}</Badge> },
-          { text: t("prompts.version"), cell: (prompt) => prompt.version },
+          { text: t("prompts.version"), class: "wide-only", cell: (prompt) => prompt.version },
           { text: t("field.changed"), class: "wide-only", cell: (prompt) => ago(prompt.updated_at) },
         ]}
         actions={(prompt) => [
