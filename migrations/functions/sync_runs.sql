@@ -113,7 +113,8 @@ grant execute on function claim_sync(uuid, uuid, interval) to alcove_app;
 
 -- Ends a run that this worker holds, and sets when the connector runs next. After a failure it waits longer each time, a
 -- day at most, and at least for `pause`; after `stopped` it waits for a person. A run that did not complete leaves an
--- event. `new_state` is where the next run begins; null leaves it as it is. Returns whether the worker held the run.
+-- event, which goes out with alerts: only the organisation's own connectors are named there, with the source's sentence.
+-- `new_state` is where the next run begins; null leaves it as it is. Returns whether the worker held the run.
 create or replace function end_sync(run uuid, token uuid, outcome text, code text, message text, pause interval,
                                     new_state jsonb) returns boolean
     language plpgsql volatile security definer set search_path = public, pg_temp
@@ -145,11 +146,12 @@ begin
     if outcome in ('failed', 'stopped') then
         insert into self_healing_events (event_type, severity, description, action_taken, entity_id)
         select 'connector_error', 'critical',
-               left(format('The connector %s (%s) cannot sync: %s', c.name, c.type, message), 2000),
+               case when s.kind = 'org' then left(format('The connector %s (%s) cannot sync: %s', c.name, c.type, message), 2000)
+                    else format('A connector of type %s cannot sync: %s.', c.type, code) end,
                case when c.next_run_at is null then 'Its documents stay. It waits for a person.'
                     else format('Its documents stay. It tries again at %s.',
                                 to_char(c.next_run_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) end, c.id
-          from connectors c where c.id = target and c.failures <= 1;
+          from connectors c join spaces s on s.id = c.space_id where c.id = target and c.failures <= 1;
     end if;
     return true;
 end

@@ -236,11 +236,28 @@ def test_a_failure_is_said_once_to_administrators_and_the_next_run_waits_longer_
     events = "select event_type, severity, description from self_healing_events where entity_id = %s"
     ((kind, severity, description),) = library.service.rows(events, library.connector["id"])
     assert (kind, severity) == ("connector_error", "critical")
-    assert library.connector["name"] in description
+    assert "cannot sync" in description
     assert '"SyncRuns"' in capsys.readouterr().out
     site.credentials = None
     assert library.sync(ingest=False)["status"] == "completed"
     assert library.state()["error"] is None
+
+
+def test_alerts_name_the_connectors_of_the_organisation_only(
+    connected: Service, admin: User, library: Library, site: web.Site
+) -> None:
+    shared = Library.connect(connected, admin, "web", library.connector["settings"], name="Pumps", scope="org")
+    site.credentials = "Basic bm86bm8="
+    described = []
+    for each in (library, shared):
+        assert each.sync(ingest=False)["error"]["code"] == "credentials_refused"
+        events = "select description from self_healing_events where entity_id = %s"
+        described.append(connected.rows(events, each.connector["id"])[0][0])
+    message = shared.state()["error"]["message"]
+    assert described == [
+        "A connector of type web cannot sync: credentials_refused.",
+        f"The connector Pumps (web) cannot sync: {message}",
+    ]
 
 
 @pytest.mark.parametrize("bound", ["MOST_PAGES", "MOST_BYTES", "MOST_TIME"])
