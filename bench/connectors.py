@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
     options = described.parse_args(arguments)
     with ExitStack() as stack:
         place = stack.enter_context(instances.place(Knobs(), visibility_seconds=60))
-        os.environ.update(place.environment)
+        os.environ.update(place.environment | {"LOG_LEVEL": "WARNING"})
         from tests.connectors.connected import Library
         from tests.service import LastingUser, Service
 
