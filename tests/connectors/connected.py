@@ -37,12 +37,16 @@ class Library:
         run: dict[str, Any] = self.user.get(f"{self.path}/runs/{queued.json['id']}").json
         return run
 
-    def sync_by_schedule(self) -> dict[str, Any]:
-        """Run the connector because it is due; returns the run."""
+    def make_due(self) -> None:
+        """Let tick queue a run because the connector is due."""
         assert self.user.request("PATCH", self.path, {"refresh_minutes": 60}).status == 200
         due = "update connectors set next_run_at = now() where id = %s returning 1"
         self.service.rows(due, self.connector["id"])
         self.service.tick()
+
+    def sync_by_schedule(self) -> dict[str, Any]:
+        """Run the connector because it is due; returns the run."""
+        self.make_due()
         self.service.pump_sync()
         run: dict[str, Any] = self.user.get(f"{self.path}/runs").json["items"][0]
         assert run["started_by"] == "schedule"
