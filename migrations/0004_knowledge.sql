@@ -54,8 +54,9 @@ create table documents (
     announced_at timestamptz not null default now(),
     -- The newest announcement whose bytes the document got. An earlier one that arrives later is refused.
     upload_id uuid,
-    -- Who posted the text that the document got without an upload.
-    posted_by uuid references users on delete set null,
+    -- Who sent the newest bytes. Null for a connector, the inbox, a file out of another one, a move from another service,
+    -- and an account that was erased.
+    sent_by uuid references users on delete set null,
     is_archived boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -110,6 +111,8 @@ create trigger update_children_with_parent after update on documents for each ro
 create trigger record_version after update of indexed_at on documents for each row
     when (new.status = 'completed' and new.content_sha256 is not null and new.duplicate_of is null)
     execute function record_version();
+create trigger forget_versions after update on documents for each row when (old.space_id <> new.space_id)
+    execute function forget_versions();
 create trigger forget_requests after update of status on documents for each row
     when (old.status is distinct from new.status and new.status in ('completed', 'failed'))
     execute function forget_requests();
@@ -172,7 +175,7 @@ create table document_versions (
     filename text not null check (length(filename) between 1 and 255),
     size_bytes bigint check (size_bytes >= 0),
     content_sha256 bytea not null check (length(content_sha256) = 32),
-    -- Null for a connector, the inbox, a file out of another one, and an account that was erased.
+    -- As in `documents`; null also for bytes that were replaced while they were read.
     sent_by uuid references users on delete set null,
     created_at timestamptz not null default now(),
     unique (document_id, version),

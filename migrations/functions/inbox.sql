@@ -70,8 +70,8 @@ begin
     end if;
     -- The announcement of this moment: an upload that was announced before it does not replace it.
     update documents d
-       set size_bytes = size, announced_at = now(), upload_id = uuidv7(), posted_by = null, error_code = null, error_message = null,
-           content_type = described ->> 'content_type', metadata = described -> 'metadata',
+       set size_bytes = size, announced_at = now(), upload_id = uuidv7(), sent_by = null, error_code = null,
+           error_message = null, content_type = described ->> 'content_type', metadata = described -> 'metadata',
            status = case when d.status = 'processing' then d.status else 'pending' end,
            owner_id = case when may_write(d.owner_id, d.space_id) then d.owner_id else place.owner_id end
      where d.id = known.document_id and d.space_id = place.space_id and d.deleted_at is null

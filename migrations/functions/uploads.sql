@@ -46,7 +46,8 @@ begin
     elsif reason is null then
         -- A document is ingested under its owner's identity, and the owner may have left since the announcement.
         update documents d
-           set upload_id = announcement,
+           set upload_id = announcement, sent_by = case when not staged then upload.user_id end,
+               recheck = d.recheck or d.lease_token is not null,
                owner_id = case when may_write(d.owner_id, d.space_id) then d.owner_id else keeper end
          where d.id = document.id;
         return next document.object_key;

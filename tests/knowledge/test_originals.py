@@ -66,6 +66,20 @@ def test_k17_hits_and_citations_have_the_link_to_their_page(service: Service) ->
     assert answer["sources"]
 
 
+def test_a_file_that_never_arrived_has_no_link_and_one_that_could_not_be_read_has(service: Service) -> None:
+    user = service.user()
+    refused = user.post("/documents", {"filename": "a.txt", "size_bytes": 3}).json
+    longer = refused["upload"]["url"]
+    service.rows("update uploads set size_bytes = 4 where document_id = %s returning 1", refused["id"])
+    assert httpx.put(longer, headers=refused["upload"]["headers"], content=b"abc").status_code == 200
+    service.pump_ingest()
+    damaged = _uploaded(service, user, "b.pdf", b"%PDF-1.4 nothing", "application/pdf")
+    errors = [user.get(f"/documents/{each}").json["error"]["code"] for each in (refused["id"], damaged)]
+    assert errors == ["upload_refused", "corrupt"]
+    assert user.get(f"/documents/{refused['id']}/original").status == 404
+    assert httpx.get(user.get(f"/documents/{damaged}/original").json["url"]).content == b"%PDF-1.4 nothing"
+
+
 @pytest.mark.parametrize("name", ["a.pdf", "ä ö.txt", 'x"y.md', "100%.md", "日本.pdf"])
 def test_k17_names_of_every_script_survive_the_header(name: str) -> None:
     header = originals._named(name)

@@ -25,7 +25,7 @@ _TAGS = frozenset({"tag", "untag"})
 
 
 class BulkRequest(Request):
-    """One action on at most 100 `documents`, or on the documents of a filter `where`, at most 100 for each request."""
+    """One action on at most 100 `documents`, or on those of a filter `where`, `limit` of them for each request."""
 
     action: Action
     documents: Annotated[list[UUID], Field(min_length=1, max_length=MOST)] | None = None
@@ -96,7 +96,8 @@ def act(conn: "Conn", request: BulkRequest) -> tuple[BulkResult, list[str]]:
 def _chosen(conn: "Conn", request: BulkRequest) -> tuple[list[UUID], UUID | None]:
     if request.where is None:
         return list(dict.fromkeys(request.documents or ())), None
-    page = documents.list_page(conn, request.where.model_copy(update={"limit": MOST}), after=request.after)
+    most = {} if "limit" in request.where.model_fields_set else {"limit": MOST}
+    page = documents.list_page(conn, request.where.model_copy(update=most), after=request.after)
     ids = [document.id for document in page.items]
     return ids, ids[-1] if page.next_cursor else None
 

@@ -11,7 +11,7 @@ identity as (
     select uuidv7() as id),
 created as (
     insert into documents (id, space_id, owner_id, title, filename, source_type, content_type, size_bytes, object_key,
-                           batch_id, posted_by, {{described}})
+                           batch_id, sent_by, {{described}})
     select i.id, s.id, app_user_id(), %(title)s, %(filename)s, %(source_type)s, %(content_type)s, %(size_bytes)s,
            'documents/' || i.id, %(batch)s::uuid, case when %(source_type)s = 'inline' then app_user_id() end,
            {{described}}
@@ -44,7 +44,8 @@ with announced as (
        set filename = coalesce(%(filename)s, filename), content_type = coalesce(%(content_type)s, content_type),
            size_bytes = %(size_bytes)s, source_type = %(source_type)s, announced_at = now(),
            upload_id = case when %(source_type)s = 'inline' then uuidv7() else upload_id end,
-           posted_by = case when %(source_type)s = 'inline' then app_user_id() else posted_by end,
+           sent_by = case when %(source_type)s = 'inline' then app_user_id() else sent_by end,
+           recheck = recheck or (%(source_type)s = 'inline' and lease_token is not null),
            status = case when status = 'processing' then status else 'pending' end,
            error_code = null, error_message = null
      where id = %(id)s and deleted_at is null

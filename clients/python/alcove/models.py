@@ -1497,7 +1497,7 @@ class DocumentVersion(BaseModel):
     """
     sent_by: str | None
     """
-    The name of the user who sent it; null for a connector, the inbox, a file out of another one, and an erased account.
+    The name of the user who sent it; null for a connector, the inbox, a file out of another one, an erased account, and bytes that were replaced while they were read.
     """
     created_at: AwareDatetime
     """
@@ -8115,7 +8115,7 @@ class Batch(BaseModel):
 
 class BulkRequest(BaseModel):
     """
-    One action on at most 100 `documents`, or on the documents of a filter `where`, at most 100 for each request.
+    One action on at most 100 `documents`, or on those of a filter `where`, `limit` of them for each request.
     """
 
     action: Literal[
@@ -8130,7 +8130,7 @@ class BulkRequest(BaseModel):
     """
     where: DocumentQuery | None = None
     """
-    Which documents, as the list of documents is filtered; or `documents`.
+    Which documents, as the list of documents is filtered; or `documents`. Without `limit` 100 for each request.
     """
     after: UUID | None = None
     """

@@ -57,15 +57,30 @@ create or replace function record_version() returns trigger
     as $$
 declare
     last document_versions;
+    -- Whoever sends bytes while others are read is not who sent those.
+    sender constant uuid := case when not old.recheck then new.sent_by end;
 begin
     select * into last from document_versions v where v.document_id = new.id order by v.version desc limit 1;
     if last.content_sha256 is distinct from new.content_sha256 then
         insert into document_versions (document_id, space_id, version, filename, size_bytes, content_sha256, sent_by)
         values (new.id, new.space_id, coalesce(last.version, 0) + 1, new.filename, new.size_bytes, new.content_sha256,
-                case when new.connector_id is null
-                     then coalesce((select u.user_id from uploads u where u.id = new.upload_id), new.posted_by) end);
+                sender);
         delete from document_versions v where v.document_id = new.id and v.version <= last.version - 99;
+    elsif last.sent_by is null then
+        update document_versions v set sent_by = sender where v.id = last.id;
     end if;
+    return null;
+end
+$$;
+
+-- A document that moves keeps its present version only: readers of its new space could not read the former ones.
+create or replace function forget_versions() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp
+    as $$
+begin
+    delete from document_versions v
+     where v.document_id = new.id
+       and v.version < (select max(n.version) from document_versions n where n.document_id = new.id);
     return null;
 end
 $$;
