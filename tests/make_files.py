@@ -269,7 +269,7 @@ def xlsx() -> bytes:
     return file.getvalue()
 
 
-_ODF = " ".join(
+ODF = " ".join(
     f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
     for name, space in (("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"))
 )
@@ -277,7 +277,7 @@ _ODF = " ".join(
 
 def odt(body: str, *, manifest: str = "<m/>", parts: dict[str, str] | None = None) -> bytes:
     """An OpenDocument text with exactly this markup in its body, and more parts."""
-    content = f"<office:document-content {_ODF}><office:body><office:text>{body}</office:text></office:body>"
+    content = f"<office:document-content {ODF}><office:body><office:text>{body}</office:text></office:body>"
     return archive(
         {
             "mimetype": "application/vnd.oasis.opendocument.text",

@@ -1,12 +1,18 @@
-"""Files of old programs, made by hand from their specifications: Excel 2 to 95, PowerPoint 97, Outlook's wrappings."""
+"""Files of other programs, made by hand from their specifications.
+
+They are Excel 2 to 95 and its binary form of today, Word and PowerPoint 97, and Outlook's wrappings.
+"""
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from tests.knowledge.compound_file import compound_file
+from tests.office_files import relations
 
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 # The example of [MS-OXRTFCP] 3.1.1: "{\rtf1\ansi\ansicpg1252\pard hello world}".
@@ -123,3 +129,44 @@ def outlook(subject: str, moments: Mapping[int, datetime], rtf: bytes) -> bytes:
             "__substg1.0_10090102": rtf,
         }
     )
+
+
+def word_97(main: str, footnote: str, flags: int = 0x0200) -> bytes:
+    """A Word document of 1997 with two parts: the main text as UTF-16, a footnote in cp1252."""
+    first, second = main.encode("utf-16-le"), footnote.encode("cp1252")
+    content = bytearray(0x400)
+    struct.pack_into("<HH", content, 0, 0xA5EC, 0x00C1)
+    struct.pack_into("<H", content, 0x0A, flags)
+    struct.pack_into("<8I", content, 0x4C, len(main), len(footnote), *[0] * 6)
+    parts = struct.pack("<3I", 0, len(main), len(main) + len(footnote))
+    parts += struct.pack("<HIH", 0, 0x400, 0) + struct.pack("<HIH", 0, (0x400 + len(first)) * 2 | 1 << 30, 0)
+    table = b"\x02" + struct.pack("<I", len(parts)) + parts
+    struct.pack_into("<II", content, 0x1A2, 0, len(table))
+    return compound_file({"WordDocument": bytes(content) + first + second + bytes(4096), "1Table": table + bytes(4096)})
+
+
+def xlsb(text: str, number: float) -> bytes:
+    """A binary workbook ([MS-XLSB]) of one sheet, whose first row has a text and a number."""
+
+    def record(kind: int, content: bytes = b"") -> bytes:
+        name = bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])
+        return name + bytes([len(content)]) + content
+
+    def string(value: str) -> bytes:
+        return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+
+    sheet = record(156, struct.pack("<II", 0, 1) + string("rId1") + string("Stock"))
+    cells = record(6, struct.pack("<II", 0, 0) + string(text)) + record(5, struct.pack("<IId", 1, 0, number))
+    size = record(148, struct.pack("<IIII", 0, 0, 0, 1))
+    row = record(0, struct.pack("<II", 0, 0) + bytes(9))
+    parts: dict[str, str | bytes] = {
+        "[Content_Types].xml": "<Types/>",
+        "xl/_rels/workbook.bin.rels": relations(rId1="worksheet worksheets/sheet1.bin"),
+        "xl/workbook.bin": record(131) + record(143) + sheet + record(144) + record(132),
+        "xl/worksheets/sheet1.bin": record(129) + size + record(145) + row + cells + record(146) + record(130),
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in parts.items():
+            target.writestr(name, content)
+    return file.getvalue()

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from chalicelib.knowledge.ingestion.extraction.csvtable import add_table
 from chalicelib.knowledge.ingestion.extraction.jsontext import as_text
 from chalicelib.knowledge.ingestion.extraction.number_formats import shown
 from chalicelib.knowledge.ingestion.extraction.reading import read
-from tests import make_files, office_files
-from tests.knowledge.compound_file import compound_file
+from tests import make_files, office_files, old_files
 from tests.office_files import CHART, GRAPHIC, cell, paragraph, slide_cell, slide_table, word_part
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
@@ -442,28 +440,24 @@ def test_the_content_says_what_a_file_is(tmp_path: Path, name: str, content: byt
     assert text_of(tmp_path, name, content).text == expected
 
 
-def _doc(main: str, footnote: str, flags: int = 0x0200) -> bytes:
-    """A Word document of 1997 with two parts: the main text as UTF-16, a footnote in cp1252."""
-    first, second = main.encode("utf-16-le"), footnote.encode("cp1252")
-    content = bytearray(0x400)
-    struct.pack_into("<HH", content, 0, 0xA5EC, 0x00C1)
-    struct.pack_into("<H", content, 0x0A, flags)
-    struct.pack_into("<8I", content, 0x4C, len(main), len(footnote), *[0] * 6)
-    parts = struct.pack("<3I", 0, len(main), len(main) + len(footnote))
-    parts += struct.pack("<HIH", 0, 0x400, 0) + struct.pack("<HIH", 0, (0x400 + len(first)) * 2 | 1 << 30, 0)
-    table = b"\x02" + struct.pack("<I", len(parts)) + parts
-    struct.pack_into("<II", content, 0x1A2, 0, len(table))
-    return compound_file({"WordDocument": bytes(content) + first + second + bytes(4096), "1Table": table + bytes(4096)})
-
-
 def test_word_documents_of_1997_are_read(tmp_path: Path) -> None:
     text = "Gr\u00f6\u00dfe \x13 HYPERLINK x \x14of kilns\x15\rPlant\x07Line\x07\x07Kestrel\x07L1\x07\x07End\r"
-    assert text_of(tmp_path, "a.doc", _doc(text, "Nine.\r")).text == (
+    assert text_of(tmp_path, "a.doc", old_files.word_97(text, "Nine.\r")).text == (
         "Gr\u00f6\u00dfe of kilns\n\nPlant | Line\nKestrel | L1\n\nEnd\n\nFootnote: Nine."
     )
     with pytest.raises(ExtractionError) as refused:
-        text_of(tmp_path, "a.doc", _doc(text, "Nine.\r", flags=0x0300))
+        text_of(tmp_path, "a.doc", old_files.word_97(text, "Nine.\r", flags=0x0300))
     assert refused.value.code == "encrypted"
+
+
+def test_pictures_in_flat_opendocument_are_no_text(tmp_path: Path) -> None:
+    frame = (
+        "<draw:frame><draw:image><office:binary-data>aGVyb24gaGVyb24=</office:binary-data></draw:image></draw:frame>"
+    )
+    flat = _FODT.replace("Kiln nine.", f"Kiln {frame}nine.").replace(
+        "<office:document ", "<office:document xmlns:draw='d' ", 1
+    )
+    assert text_of(tmp_path, "a.fodt", flat.encode()).text == "Kiln nine."
 
 
 def test_parts_with_backslashes_are_found(tmp_path: Path) -> None:

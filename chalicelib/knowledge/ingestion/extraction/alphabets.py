@@ -57,7 +57,7 @@ _OTHER = {
     "Persian": "ایندرهمتوسشبکگخزلفقعآجپحغصچطضذثظ",
     "Thai": "านรอกเงมลวยทสดตัปบคหแจพชขใไโผถธศซณฐฉภฟญฝฎฆฮฏฒฑๆะิีึืุูํา้่็์",
 }
-_TYPOGRAPHIC = frozenset(
+TYPOGRAPHIC = frozenset(
     "\u2018\u2019\u201c\u201d\u201e\u201a\u2013\u2014\u2026\u00ab\u00bb\u2039\u203a\u00a0\u20ac\u00a3\u00a7\u00a9\u00ae\u00b0\u00ba\u00aa\u2022\u00b7\u2122\u00bf\u00a1\u00bd\u00bc\u00be\u00d7\u00b1\u00b2\u00b3\u00b5"
 )
 _BOX = re.compile("[\u2500-\u259f]")
@@ -106,7 +106,7 @@ def plausibility(text: str, *, latin: bool) -> float:
     letters = Counter(character for character in beyond if character.isalpha() or unicodedata.combining(character))
     fixed = sum(_IMPOSSIBLE for character in beyond if _is_impossible(character)) + _signs_in_words(text)
     fixed += _CASE * _odd_capitals(text)
-    fixed += 0.6 * sum(1 for character in beyond if character in _TYPOGRAPHIC)
+    fixed += 0.6 * sum(1 for character in beyond if character in TYPOGRAPHIC)
     # Frames of tables come in runs; without one, a line or a shade is a letter that was read wrongly.
     fixed += len(_BOX.findall(text)) * (0.5 if _FRAME.search(text) else -1.0)
     return (fixed + max(_in_language(letters, weights) for weights in _weights(latin))) / len(beyond)

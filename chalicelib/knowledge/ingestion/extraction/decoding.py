@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from chalicelib.knowledge.ingestion.extraction import alphabets
+from chalicelib.knowledge.ingestion.extraction.legibility import disorder
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -20,6 +21,7 @@ _NON_LATIN = (
     ("cp1251", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1256", "cp1255", "cp874")
 )  # fmt: skip
 _FALLBACK = "cp1252"
+_EBCDIC, _EBCDIC_SPACE = "cp037", b"@"
 _SAMPLE_BYTES = 1 << 16
 _TAG = re.compile(rb"<[^<>]{0,2000}>")
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -33,6 +35,7 @@ _PLAUSIBLE_BYTES = 6_000
 # So many characters of UTF-8 for each byte that is none: other encodings form them by chance only.
 _VALID_PER_BROKEN = 3
 _BLANK = "\t\n\v\f\r\x1b"
+_SOME_DISORDER, _MUCH_DISORDER = 0.1, 0.3
 # Unicode's categories of what no text is written with: controls, surrogates, private and unassigned code points.
 _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
 
@@ -54,6 +57,7 @@ def decode_saying(data: bytes, declared: str | None = None) -> tuple[str, str | 
     text = data.decode(encoding, "replace")
     # This one writes the tones of Vietnamese as characters of their own.
     text = unicodedata.normalize("NFC", text) if encoding == "cp1258" else text
+    text = text.replace("\x85", "\n") if encoding == _EBCDIC else text
     return text, encoding if is_guess else None
 
 
@@ -80,9 +84,20 @@ def _unmarked(data: bytes, declared: str | None) -> tuple[str, bool]:
         return "iso2022_jp_2", False
     if _fits(data, "utf-8"):
         return "utf-8", False
+    if _is_ebcdic(data[:_SAMPLE_BYTES]):
+        return _EBCDIC, True
     if declared and (codec := _codec_name(declared)) and _fits(data, codec):
         return codec, False
     return (_likely(data), True) if not _mostly(data, "utf-8") else ("utf-8", False)
+
+
+def _is_ebcdic(sample: bytes) -> bool:
+    """Whether this is a mainframe's text: it has its spaces and not those of ASCII, and is ASCII when decoded."""
+    if sample.count(_EBCDIC_SPACE) * 20 < len(sample) or sample.count(b" ") * 50 > len(sample):
+        return False
+    text = sample.decode(_EBCDIC)
+    usual = sum(1 for character in text if " " <= character <= "~" or character in "\n\x85")
+    return usual * 50 >= len(text) * 49 and any(character.isalpha() for character in text)
 
 
 def _fits(data: bytes, encoding: str) -> bool:
@@ -131,7 +146,8 @@ def _wide(sample: bytes) -> str | None:
         whole = sample[: pairs // 2 * 4]
         if zeros * 10 > pairs and others * 50 <= pairs and _fits(whole, encoding):
             # A few bytes of anything fit, too: 00 01 02 03 is two characters that no text has.
-            return None if is_strange(whole.decode(encoding)) else encoding
+            text = whole.decode(encoding)
+            return None if is_strange(text) or disorder(text) > _MUCH_DISORDER else encoding
     return None
 
 
@@ -143,18 +159,29 @@ def _likely(data: bytes) -> str:
     best = alphabets.likely(telling[:_PLAUSIBLE_BYTES], latin=is_latin)
     if is_latin:
         return best[0] if best else _FALLBACK
-    wide = _wide_script(sample)
+    wide = _wide_script(sample, is_whole=len(data) <= _SAMPLE_BYTES)
     if wide is not None:
         return wide
-    return best[0] if best else _non_latin(sample)
+    if best is not None:
+        return best[0]
+    guessed = _non_latin(sample)
+    # A short word of Latin letters may have more letters with accents than without: no word has letters of two scripts.
+    if (odd := disorder(sample.decode(guessed, "replace"))) > _SOME_DISORDER:
+        latin = alphabets.likely(telling[:_PLAUSIBLE_BYTES], latin=True)
+        if latin is not None and disorder(sample.decode(latin[0], "replace")) < odd:
+            return latin[0]
+    return guessed
 
 
-def _wide_script(sample: bytes) -> str | None:
-    """An encoding of two bytes a character in which nearly all characters are kana, Hangul or common ideographs."""
+def _wide_script(sample: bytes, *, is_whole: bool) -> str | None:
+    """An encoding of two bytes a character in which nearly all characters are kana, Hangul or common ideographs.
+
+    Unless the sample is the whole text, its last character may be cut.
+    """
     for encoding in ("cp932", "euc_jp", "euc_kr", "gb18030", "big5"):
         text = sample[: len(sample) // 2 * 2].decode(encoding, "ignore")
         beyond = [character for character in text if character > "\x7f"]
-        if not beyond or (not _fits(sample[:-3], encoding) and not _fits(sample, encoding)):
+        if not beyond or not (_fits(sample, encoding) or (not is_whole and _fits(sample[:-3], encoding))):
             continue
         kana = sum(1 for c in beyond if "\u3040" <= c <= "\u30ff")
         hangul = sum(1 for c in beyond if "\uac00" <= c <= "\ud7a3")

@@ -24,7 +24,7 @@ from chalicelib.knowledge.ingestion.extraction.grid import Area, Sheet, lines_of
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 from chalicelib.knowledge.ingestion.extraction.word_numbering import formatted, whole_number
 
-# Tracked changes contain deleted text; the others are indexes of text elsewhere, and text that is not shown.
+# Tracked changes contain deleted text; the others are indexes of text elsewhere, text that is not shown, and pictures.
 _UNSEEN = frozenset(
     (
         "tracked-changes",
@@ -35,6 +35,7 @@ _UNSEEN = frozenset(
         "bookmark-ref",
         "ruby-text",
         "hidden-text",
+        "binary-data",
     )
 )
 # What stands beside the text of its paragraph.

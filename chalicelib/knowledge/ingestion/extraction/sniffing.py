@@ -16,6 +16,7 @@ from chalicelib.knowledge.ingestion.extraction.kinds import (
     by_content_type,
     by_name,
 )
+from chalicelib.knowledge.ingestion.extraction.legibility import is_noise
 
 _HEAD_BYTES = 1 << 16
 _PDF_WITHIN = 1024
@@ -49,8 +50,14 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x00asm", "program"),
     (b"SQLite format 3\x00", "database"),
 )
-# Signatures that can also begin a text: they count only for files that are not text.
-_WEAK = (b"BM", b"MZ", b"ID3", b"RIFF", b"BZh")
+# Signatures that can also begin a text: they count where the next bytes are their format's, too, or cannot be a text's.
+_WEAK = {
+    b"BM": re.compile(rb"BM.{4}\0{4}.{2}\0\0", re.DOTALL),
+    b"MZ": re.compile(rb"MZ.{58}.{2}\0\0", re.DOTALL),
+    b"ID3": re.compile(rb"ID3[\2-\4][\0-\x0f]"),
+    b"RIFF": re.compile(rb"RIFF.{4}(?:WAVE|AVI |WEBP)", re.DOTALL),
+    b"BZh": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+}
 
 _OLE_CONTENT: tuple[tuple[str, str], ...] = (
     ("__substg1.0_", "msg"),
@@ -77,6 +84,8 @@ _EXPORTS = frozenset(("xls", "xlsx", "ods"))
 _HTML_START = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _BEFORE_HTML = (("<?xml", ">"), ("<!--", "-->"))
 _HTML_TAG = re.compile(r"<(?:html|head|body|title|meta|div|table|p|h[1-6])\b[^<>]*>", re.IGNORECASE)
+# Paragraphs, which formats of journals and books have under HTML's name.
+_PROSE = re.compile(r"<p(?:\s[^<>]*)?>")
 _MAIL_HEADER = re.compile(r"(?:From |[!-9;-~]++:[ \t]?).*+\n(?:[ \t]++.*+\n|[!-9;-~]++:.*+\n)*+", re.ASCII)
 _MAIL_FIELD = re.compile(
     r"^(?:from|to|date|subject|message-id|mime-version|received|return-path):", re.IGNORECASE | re.MULTILINE
@@ -93,6 +102,9 @@ _INTERPRETERS = {
 }
 # A file whose name promises another format, and which is one of these, is damaged.
 _UNEXPECTED = ("text", "markdown", "binary", "package")
+# Texts that do not say what encoding they are in.
+_PLAIN = frozenset({"text", "csv", "markdown"}) | LANGUAGES
+_FEW_BYTES = 64
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 
@@ -134,11 +146,17 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
 
 
 def _is_noise(head: bytes, claimed: str | None) -> bool:
-    """Whether nothing says that this is a text, and the most likely encoding does not read it either."""
-    if claimed is not None:
+    """Whether the most likely encoding does not read this either.
+
+    A longer text by its name or type may be in an encoding that is not known: then less counts.
+    """
+    is_plain = claimed in _PLAIN
+    if not is_plain and claimed is not None and claimed not in WORDLESS:
         return False
     text, guessed = decode_saying(head)
-    return guessed is not None and is_strange(text)
+    if guessed is None:
+        return False
+    return is_strange(text) or (is_noise(text) and (not is_plain or len(head) <= _FEW_BYTES))
 
 
 def _promises_format(claimed: str) -> bool:
@@ -183,7 +201,7 @@ def _starts_as_pdf(head: bytes) -> bool:
 
 
 def _certain(mark: bytes, head: bytes) -> bool:
-    return mark not in _WEAK or looks_binary(head)
+    return mark not in _WEAK or bool(_WEAK[mark].match(head)) or looks_binary(head)
 
 
 def _ole_kind(path: Path) -> str:
@@ -216,7 +234,10 @@ def _text_kind(head: str, claimed: str | None) -> str:
         return claimed
     if _is_mail(head):
         return "eml"
-    return "html" if claimed is None and len(_HTML_TAG.findall(head[:4096])) >= 3 else "text"
+    if claimed is not None:
+        return "text"
+    paragraphs = len(_PROSE.findall(head)) if head.startswith("<?xml") else 0
+    return "html" if max(paragraphs, len(_HTML_TAG.findall(head[:4096]))) >= 3 else "text"
 
 
 def _certain_text_kind(head: str, claimed: str | None) -> str | None:

@@ -62,7 +62,8 @@ def main() -> None:
             _refuse(output, error)
         except MemoryError:
             os._exit(OUT_OF_MEMORY_STATUS)
-        except Exception as error:  # noqa: BLE001 - any error on hostile bytes is a result about the file
+        # Any error on hostile bytes is a result about the file; a library in Rust raises no Exception when it panics.
+        except BaseException as error:  # noqa: BLE001
             _refuse(output, _damaged(error))
     # The output is complete; freeing a large tree first would only cost time.
     os._exit(0)
@@ -115,7 +116,7 @@ def _forbid(event: str, arguments: tuple[object, ...]) -> None:
         raise PermissionError("A document reader may not write files.")
 
 
-def _damaged(error: Exception) -> ExtractionError:
+def _damaged(error: BaseException) -> ExtractionError:
     if isinstance(error.__cause__ or error.__context__, MemoryError):
         return out_of_memory(repr(error)[:500])
     return ExtractionError("corrupt", "The file is damaged and cannot be read.", repr(error)[:500])
