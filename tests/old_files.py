@@ -6,6 +6,7 @@ They are Excel 2 to 95 and its binary form of today, Word and PowerPoint 97, and
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -131,8 +132,13 @@ def outlook(subject: str, moments: Mapping[int, datetime], rtf: bytes) -> bytes:
     )
 
 
-def word_97(main: str, footnote: str, flags: int = 0x0200) -> bytes:
-    """A Word document of 1997 with two parts: the main text as UTF-16, a footnote in cp1252."""
+def word_97(
+    main: str, footnote: str, flags: int = 0x0200, looks: Mapping[tuple[int, int], bytes] | None = None
+) -> bytes:
+    """A Word document of 1997 with two parts: the main text as UTF-16, a footnote in cp1252.
+
+    `looks` has the properties of characters of the main text ([MS-DOC] 2.6.1), by the first one and the one after them.
+    """
     first, second = main.encode("utf-16-le"), footnote.encode("cp1252")
     content = bytearray(0x400)
     struct.pack_into("<HH", content, 0, 0xA5EC, 0x00C1)
@@ -142,7 +148,26 @@ def word_97(main: str, footnote: str, flags: int = 0x0200) -> bytes:
     parts += struct.pack("<HIH", 0, 0x400, 0) + struct.pack("<HIH", 0, (0x400 + len(first)) * 2 | 1 << 30, 0)
     table = b"\x02" + struct.pack("<I", len(parts)) + parts
     struct.pack_into("<II", content, 0x1A2, 0, len(table))
-    return compound_file({"WordDocument": bytes(content) + first + second + bytes(4096), "1Table": table + bytes(4096)})
+    struct.pack_into("<II", content, 0xFA, len(table), 12)
+    body = bytes(first + second).ljust(0x1000 - 0x400, b"\0")
+    table += struct.pack("<III", 0x400, 0x400 + len(first), 0x1000 // 512)
+    file = {"WordDocument": bytes(content) + body + _page_of_looks(looks or {}) + bytes(4096)}
+    return compound_file({**file, "1Table": table + bytes(4096)})
+
+
+def _page_of_looks(looks: Mapping[tuple[int, int], bytes]) -> bytes:
+    """A page of the runs of characters ([MS-DOC] 2.9.33) of a text of two bytes a character from byte 1,024 on."""
+    edges = sorted({edge for run in looks for edge in run})
+    page = bytearray(512)
+    struct.pack_into(f"<{len(edges)}I", page, 0, *(0x400 + 2 * edge for edge in edges))
+    place = 400
+    for index, run in enumerate(itertools.pairwise(edges)):
+        if run in looks:
+            page[4 * len(edges) + index] = place // 2
+            page[place : place + 1 + len(looks[run])] = bytes([len(looks[run])]) + looks[run]
+            place += 2 + len(looks[run]) // 2 * 2
+    page[511] = max(len(edges) - 1, 0)
+    return bytes(page)
 
 
 def xlsb(text: str, number: float) -> bytes:

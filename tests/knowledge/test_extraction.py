@@ -153,7 +153,7 @@ def test_pptx_keeps_slides_titles_tables_groups_and_notes(read: Read) -> None:
     extraction = read("talk.pptx", make_files.pptx())
     assert sections(extraction) == [
         (1, "Birds", "Birds\n\nGrey heron\nPurple heron"),
-        (2, "Counts", "Counts\n\nDay | Seen\nMonday | 3\n\nIn a group\n\nSaid aloud"),
+        (2, "Counts", "Counts\n\nDay | Seen\nMonday | 3\n\nIn a group\n\nNote: Said aloud"),
     ]
     assert extraction.title == "Field talk"
 

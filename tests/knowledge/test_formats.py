@@ -108,6 +108,16 @@ def _ods_like(body: str) -> bytes:
     return make_files.odt(body)
 
 
+def _opendocument_slide(page: str) -> bytes:
+    style = (
+        "<style:style style:name='H'><style:drawing-page-properties presentation:visibility='hidden'/></style:style>"
+    )
+    return make_files.odt(
+        f"<office:x xmlns:style='style' xmlns:presentation='presentation'>{style}</office:x>"
+        f"{page}</draw:text-box></draw:frame></draw:page>"
+    )
+
+
 _TRACKED = (
     "<w:p><w:r><w:t>Kept.</w:t></w:r><w:del><w:r><w:delText>Struck</w:delText></w:r></w:del></w:p>"
     "<w:tbl><w:tr><w:trPr><w:del/></w:trPr><w:tc><w:p><w:r><w:t>Struck</w:t></w:r></w:p></w:tc></w:tr></w:tbl>"
@@ -129,6 +139,12 @@ _ODT_LIST = (
     '<text:list-style xmlns:style="s" style:name="L"><text:list-level-style-number text:level="1" style:num-format="1" style:num-suffix="."/>'
     '</text:list-style><text:list text:style-name="L"><text:list-item><text:p>Open</text:p></text:list-item>'
     "<text:list-item><text:p>Wait</text:p></text:list-item></text:list>"
+)
+_ODT_STYLES = (
+    f"<office:document-styles {make_files.ODF} xmlns:style='style'><office:styles><style:style style:name='Raised'>"
+    "<style:text-properties style:text-position='super 58%'/></style:style></office:styles><office:master-styles>"
+    "<style:master-page><style:header><text:p>Contract KX-2291</text:p></style:header></style:master-page>"
+    "</office:master-styles></office:document-styles>"
 )
 _HTML_TABLE = '<table><tr><td rowspan="2">Kestrel</td><td>L1</td></tr><tr><td>L2</td></tr></table>'
 _SLIDE_TABLE = slide_table(
@@ -178,8 +194,21 @@ CASES: dict[tuple[str, str], tuple[str, Callable[[], bytes], str]] = {
         ),
         "Contract KX-2291",
     ),
+    ("headers and footers, once", "OpenDocument"): (
+        "read",
+        lambda: make_files.odt("<text:p>Body.</text:p>", parts={"styles.xml": _ODT_STYLES}),
+        "Contract KX-2291\n\nBody.",
+    ),
     ("automatic numbers", "Word"): ("read", _numbered_word, "2.2 Late rent.\n(a) first\n(b) second"),
     ("automatic numbers", "OpenDocument"): ("read", lambda: make_files.odt(_ODT_LIST), "1. Open\n2. Wait"),
+    ("automatic numbers", "PowerPoint"): (
+        "read",
+        lambda: office_files.pptx(
+            "<p:sp><p:txBody><a:p><a:pPr><a:buAutoNum type='alphaLcParenR'/></a:pPr><a:r><a:t>Open</a:t></a:r></a:p>"
+            "</p:txBody></p:sp>"
+        ),
+        "a) Open",
+    ),
     ("automatic numbers", "HTML"): ("read", lambda: b"<ol type=a start=2><li>Open<li>Wait</ol>", "b. Open\nc. Wait"),
     ("charts", "Word"): (
         "read",
@@ -224,6 +253,21 @@ CASES: dict[tuple[str, str], tuple[str, Callable[[], bytes], str]] = {
     ("numbers as they are shown", "Excel"): ("read", lambda: _styled_xlsx("0.0%", "0.153"), "15.3%"),
     ("raised and lowered characters", "Word"): ("read", lambda: office_files.docx(_SUPER), "10^6"),
     ("raised and lowered characters", "PowerPoint"): ("read", lambda: office_files.pptx(_SLIDE_SUPER), "10^6"),
+    ("raised and lowered characters", "Excel"): (
+        "read",
+        lambda: office_files.xlsx(
+            '<row r="1"><c r="A1" t="inlineStr"><is><r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>6</t>'
+            "</r></is></c></row>"
+        ),
+        "10^6",
+    ),
+    ("raised and lowered characters", "OpenDocument"): (
+        "read",
+        lambda: make_files.odt(
+            "<text:p>10<text:span text:style-name='Raised'>6</text:span></text:p>", parts={"styles.xml": _ODT_STYLES}
+        ),
+        "10^6",
+    ),
     ("raised and lowered characters", "HTML"): (
         "read",
         lambda: b"<p>10<sup>6</sup> and the 2<sup>nd</sup></p>",
@@ -244,12 +288,41 @@ CASES: dict[tuple[str, str], tuple[str, Callable[[], bytes], str]] = {
         lambda: office_files.xlsx(f'<row r="1">{cell("A1", "Secret")}</row>', state="hidden"),
         "S (hidden sheet)\n\nSecret",
     ),
+    ("hidden text, sheets and slides", "OpenDocument"): (
+        "marked",
+        lambda: _opendocument_slide(
+            "<draw:page draw:style-name='H'><draw:frame><draw:text-box><text:p>Secret</text:p>"
+        ),
+        "(hidden slide)\n\nSecret",
+    ),
     ("panels that unfold", "HTML"): (
         "read",
         lambda: b"<p>Q</p><div hidden>Panel</div><div aria-hidden=true>Other</div>",
         "Panel",
     ),
     ("deleted text that is tracked", "Word"): ("left out", lambda: office_files.docx(_TRACKED), "Struck"),
+    ("deleted text that is tracked", "OpenDocument"): (
+        "left out",
+        lambda: make_files.odt(
+            "<text:tracked-changes><text:changed-region><text:deletion><text:p>Struck</text:p></text:deletion>"
+            "</text:changed-region></text:tracked-changes><text:p>Kept.</text:p>"
+        ),
+        "Struck",
+    ),
+    ("readings of ideographs", "OpenDocument"): (
+        "left out",
+        lambda: make_files.odt(
+            "<text:p><text:ruby><text:ruby-base>\u6771</text:ruby-base><text:ruby-text>tou</text:ruby-text></text:ruby></text:p>"
+        ),
+        "tou",
+    ),
+    ("descriptions of pictures", "OpenDocument"): (
+        "marked",
+        lambda: make_files.odt(
+            "<text:p><draw:frame><svg:desc xmlns:svg='svg'>Wiring plan</svg:desc></draw:frame></text:p>"
+        ),
+        "[Picture: Wiring plan]",
+    ),
     ("readings of ideographs", "Word"): ("left out", lambda: office_files.docx(_RUBY), "toukyou"),
     ("readings of ideographs", "HTML"): ("left out", lambda: "<ruby>\u6771<rt>tou</rt></ruby> seen".encode(), "tou"),
     ("descriptions of pictures", "HTML"): (
@@ -539,6 +612,18 @@ def test_pages_with_hyphens_keep_those_of_compounds() -> None:
         joined(f"long{divided}term deliv{divided}ered X{divided}ray East{divided}West")
         == "long-term delivered X-ray East-West"
     )
+
+
+def test_a_divided_word_is_joined_as_the_document_writes_it_elsewhere() -> None:
+    from chalicelib.knowledge.ingestion.extraction.pdf_text import joined
+
+    d = "\ufffe"
+    assert joined(
+        f"The in{d}formation over{d}view re{d}places it full{d}y, in{d}house, pre{d}existing, long{d}term."
+    ) == ("The information overview replaces it fully, in-house, pre-existing, long-term.")
+    known: set[str] = set()
+    assert joined("Our subzero halls and a mill-pond here.", known)
+    assert joined(f"See sub{d}zero and the mill{d}pond again.", known) == "See subzero and the mill-pond again."
 
 
 def test_the_ligature_of_lam_and_alef_stays_in_its_word(tmp_path: Path) -> None:

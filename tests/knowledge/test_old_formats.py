@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.ingestion.extraction.compressed_rtf import decompressed
 from chalicelib.knowledge.ingestion.extraction.reading import read
-from chalicelib.knowledge.ingestion.extraction.rtf import decompressed
 from tests import make_files, office_files, old_files
 from tests.office_files import paragraph
 

@@ -11,15 +11,43 @@ from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.archive import attribute, descend, local_name, parse_part, read_part
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.number_formats import GENERAL, shown
+from chalicelib.knowledge.ingestion.extraction.word_numbering import formatted, whole_number
 
+# The beginnings of the kinds of automatic numbers (20.1.10.61).
+_NUMBERS = {
+    "alphaLc": "lowerLetter",
+    "alphaUc": "upperLetter",
+    "romanLc": "lowerRoman",
+    "romanUc": "upperRoman",
+}
 UNSEEN = ("Fallback", "extLst")
 _MOST_POINTS = 1_000
 
 
 def lines(container: Element) -> list[str]:
-    """The text of each paragraph in `container`, without empty ones."""
+    """The text of each paragraph in `container` with its automatic number, without empty ones."""
+    counts: dict[int, int] = {}
     paragraphs = (element for element in descend(container, UNSEEN) if local_name(element) == "p")
-    return [text for paragraph in paragraphs if (text := paragraph_text(paragraph).strip())]
+    return [
+        _number(paragraph, counts) + text for paragraph in paragraphs if (text := paragraph_text(paragraph).strip())
+    ]
+
+
+def _number(paragraph: Element, counts: dict[int, int]) -> str:
+    """The automatic number of a paragraph (21.1.2.4.1); `counts` has those before it, by level."""
+    properties = _child(paragraph, "pPr")
+    level = whole_number(attribute(properties, "lvl")) if properties is not None else 0
+    for deeper in [each for each in counts if each > level]:
+        del counts[deeper]
+    numbered = _child(properties, "buAutoNum") if properties is not None else None
+    if numbered is None:
+        counts.pop(level, None)
+        return ""
+    counts[level] = counts.get(level, whole_number(attribute(numbered, "startAt"), 1) - 1) + 1
+    kind = attribute(numbered, "type") or ""
+    form = next((form for start, form in _NUMBERS.items() if kind.startswith(start)), "decimal")
+    number = formatted(counts[level], form)
+    return f"({number}) " if kind.endswith("ParenBoth") else f"{number}) " if kind.endswith("ParenR") else f"{number}. "
 
 
 def paragraph_text(paragraph: Element) -> str:

@@ -67,12 +67,21 @@ def lines_of(sheet: Sheet) -> Iterator[str]:
 
 def table_lines(rows: list[dict[int, str]], first: int = 0) -> Iterator[str]:
     """The lines of a table's rows, from column `first` on; a head of two rows becomes one line."""
-    if len(rows) > 2 and _is_grouped(rows[0], rows[1]) and not _has_numbers(rows[1]):
+    if len(rows) > 2 and _is_head(rows[0], rows[1]):
         rows = [_joined(rows[0], rows[1]), *rows[2:]]
     for cells in rows:
         line = _line(cells, first)
         if line.strip(" |"):
             yield line
+
+
+def one_head(above: dict[int, str], below: dict[int, str]) -> str | None:
+    """The line of a table's head of two rows; None if they are no such head."""
+    return _line(_joined(above, below), 0) if _is_head(above, below) else None
+
+
+def _is_head(above: dict[int, str], below: dict[int, str]) -> bool:
+    return _is_grouped(above, below) and not _has_numbers(below)
 
 
 def _fill(sheet: Sheet) -> None:
@@ -89,6 +98,8 @@ def _fill(sheet: Sheet) -> None:
 
 def _is_grouped(above: dict[int, str], below: dict[int, str]) -> bool:
     """Whether two rows are the head of one table: each name above stands for several columns named below."""
+    if not below:
+        return False
     names = [text for text in below.values() if text]
     groups = [column for column, text in above.items() if text and below.get(column) != text]
     if len(groups) < 2 or len(names) <= len(groups) or len(set(names)) == len(names):

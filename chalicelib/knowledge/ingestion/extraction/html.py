@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
 from chalicelib.knowledge.ingestion.extraction.drawing import raised
 from chalicelib.knowledge.ingestion.extraction.html_tables import Table
+from chalicelib.knowledge.ingestion.extraction.mathml import after, before
 from chalicelib.knowledge.ingestion.extraction.word_numbering import formatted, whole_number
+from chalicelib.knowledge.ingestion.extraction.xhtml import as_html
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -21,13 +23,6 @@ _CHARSET = re.compile(rb"<meta[^>]{0,500}?charset\s*+=\s*+[\"']?\s*+([A-Za-z0-9_
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*+=\s*+[\"']([A-Za-z0-9_:.-]{2,40})[\"']")
 _DECLARED_WITHIN = 4096
 _SPACE = re.compile(r"[ \t\n\r\f]+")
-# XHTML is written with tags that close themselves; in HTML such a tag stays open and swallows what follows.
-_XHTML = re.compile(r"\A\s*(?:<\?xml|<!DOCTYPE[^>]{0,300}XHTML|<html[^>]{0,500}xmlns=)", re.IGNORECASE)
-_TAG = re.compile(r"<([A-Za-z][\w:.-]*+)([^<>]*+)>")
-_SECTION, _SECTION_END = "<![CDATA[", "]]>"
-_VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr")
-)
 _MOST_FRAMES = 20
 
 _UNSEEN = (
@@ -43,7 +38,9 @@ _BLOCK = (
 _SKIPPED, _BLOCKS = frozenset(_UNSEEN.split()), frozenset(_BLOCK.split())
 _CELLS = frozenset(("td", "th"))
 # Blocks that start on the next line, without an empty line before.
-_LINES = frozenset(("li", "tr", "dt", "dd"))
+_LINES = frozenset(("li", "tr", "dt", "dd", "thead", "tbody", "tfoot"))
+# Words of a drawing, each at a place of its own.
+_DRAWN = frozenset(("text", "title"))
 _LIST_FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _TICKED, _UNTICKED = "\u2612 ", "\u2610 "
 _DATA_PICTURE = re.compile(r"data:image/[a-z+.-]{1,20};base64,", re.IGNORECASE)
@@ -69,10 +66,8 @@ def add_markup(markup: str, assembly: TextAssembler, beside: Beside | None = Non
     """Add decoded HTML. Returns its title. `beside` returns the name of a file that it shows, and how to read it."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-    if _XHTML.match(markup):
-        markup = _as_html(markup)
     try:
-        tree = LexborHTMLParser(markup)
+        tree = LexborHTMLParser(as_html(markup))
     except SelectolaxError as error:
         # HTML's grammar accepts every text, so the only possible failure is memory.
         raise MemoryError(str(error)) from error
@@ -81,28 +76,6 @@ def add_markup(markup: str, assembly: TextAssembler, beside: Beside | None = Non
         _Walk(assembly, beside).walk(tree.body)
     named = one_line(title.text()) if title else ""
     return named or assembly.first_heading
-
-
-def _as_html(markup: str) -> str:
-    """XHTML as HTML: tags that close themselves are closed, marked sections are text."""
-    first, *sections = markup.split(_SECTION)
-    parts = [_closed(first)]
-    for section in sections:
-        text, end, rest = section.partition(_SECTION_END)
-        parts.append(text.replace("&", "&amp;").replace("<", "&lt;") if end else _closed(text))
-        parts.append(_closed(rest))
-    return "".join(parts)
-
-
-def _closed(markup: str) -> str:
-    """Markup whose tags that close themselves have an end tag."""
-
-    def close(tag: re.Match[str]) -> str:
-        if not tag[2].endswith("/") or tag[1].lower() in _VOID:
-            return tag[0]
-        return f"<{tag[1]}{tag[2][:-1]}></{tag[1]}>"
-
-    return _TAG.sub(close, markup)
 
 
 class _Walk:
@@ -118,6 +91,8 @@ class _Walk:
         # For each open list its next number and the form of its numbers; None for a list without numbers.
         self._lists: list[tuple[int, str, int] | None] = []
         self._mark = ""
+        # The number or dash of an item that has no words yet.
+        self._started = ""
         self._frames = 0
 
     def walk(self, root: LexborNode) -> None:
@@ -126,9 +101,11 @@ class _Walk:
             if node.is_text_node:
                 self._text(node.text_content or "")
             elif opening:
+                self._words += before(node)
                 self._open(node, node.tag or "")
             else:
                 self._close(node.tag or "")
+                self._words += after(node)
         self._flush("\n\n")
 
     def _text(self, text: str) -> None:
@@ -147,13 +124,15 @@ class _Walk:
         elif tag in ("input", "select", "img", "image"):
             self._words.append(_value_of(node, tag))
             self._note_picture(node)
-        elif tag in _HEADINGS or tag == "table":
+        elif tag == "table":
+            self._begin_table()
+        elif tag in _HEADINGS:
             self._flush("\n\n")
-            if tag == "table":
-                self._tables.append(Table())
         elif tag in _BLOCKS:
             self._block(tag)
             self._begin(node, tag)
+        elif tag in _DRAWN:
+            self._words.append(" ")
 
     def _close(self, tag: str) -> None:
         if tag in _HEADINGS:
@@ -165,12 +144,15 @@ class _Walk:
         elif tag in ("sup", "sub"):
             self._mark = ""
         elif tag == "table":
-            self._flush("\n\n")
             if self._tables:
-                self._tables.pop()
+                self._tables.pop().release(self._words)
+            self._flush("\n\n")
         elif tag in _BLOCKS:
+            self._started = "" if tag == "li" else self._started
             self._block(tag)
             self._end(tag)
+        elif tag in _DRAWN:
+            self._words.append(" ")
 
     def _note_picture(self, node: LexborNode) -> None:
         attributes = node.attributes
@@ -184,6 +166,12 @@ class _Walk:
     def _in_cell(self) -> bool:
         return any(table.in_cell for table in self._tables)
 
+    def _begin_table(self) -> None:
+        for table in self._tables:
+            table.release(self._words)
+        self._flush("\n\n")
+        self._tables.append(Table())
+
     def _begin_cell(self, node: LexborNode) -> None:
         if not self._tables:
             self._tables.append(Table())
@@ -194,7 +182,11 @@ class _Walk:
         if tag in ("ol", "ul", "menu"):
             self._begin_list(node, tag)
         elif tag == "li":
-            self._words.append(self._item(node))
+            if self._started == "- " and "".join(self._words).strip() == "-":
+                # An item of nothing but a list: one dash is enough.
+                self._words.clear()
+            self._started = self._item(node)
+            self._words.append(self._started)
         elif tag == "tr" and self._tables:
             self._tables[-1].begin_row()
         elif tag == "iframe" and (inner := node.attributes.get("srcdoc")) and self._frames < _MOST_FRAMES:
@@ -244,6 +236,11 @@ class _Walk:
         """Add the words so far; the next text is added after `separator`."""
         text = "".join(self._words)
         self._words.clear()
+        if self._started and text.strip() == self._started.strip():
+            # The first words of the item are in a block of their own.
+            self._words.append(self._started)
+            return
+        self._started = ""
         if not self._preformatted:
             text = "\n".join(line.strip() for line in re.sub(r"[ \t]+", " ", text).split("\n")).strip()
         if text.strip(" |-\n"):

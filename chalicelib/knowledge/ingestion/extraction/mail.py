@@ -6,6 +6,7 @@ pages that a browser saved as one file (MHTML) are messages as well.
 
 from __future__ import annotations
 
+import re
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
@@ -28,6 +29,10 @@ _SIGNATURES = frozenset(
 )
 # Parts of a web page that are not its text.
 _STYLES = frozenset(("text/css", "text/javascript", "application/javascript", "application/x-javascript"))
+_SIGNED = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
+_PGP = "-----BEGIN PGP MESSAGE-----"
+_PGP_BLOCK = re.compile(r"^-----BEGIN PGP MESSAGE-----$.*?(?:^-----END PGP MESSAGE-----$|\Z)", re.DOTALL | re.MULTILINE)
+_ENCRYPTED_PART = "A part of the message is encrypted. Decrypt it and upload the text."
 _RTF = frozenset(("text/rtf", "application/rtf", "text/richtext"))
 _TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 # The plain form of a text is preferred when it has nearly all of the other's words.
@@ -65,7 +70,7 @@ def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[st
         return
     kind = part.get_content_type()
     if _is_encrypted(part, kind):
-        assembly.warn("encrypted_part", "A part of the message is encrypted. Decrypt it and upload the text.")
+        assembly.warn("encrypted_part", _ENCRYPTED_PART)
         return
     below = _below(part)
     if kind == "message/rfc822":
@@ -77,17 +82,28 @@ def _add_part(part: Message, assembly: TextAssembler, depth: int, names: list[st
         for inner in below:
             _add_part(inner, assembly, depth + 1, names)
     else:
-        _add_leaf(part, kind, assembly, names)
+        _add_leaf(part, kind, assembly, depth, names)
 
 
 def _below(part: Message) -> list[Message]:
     return [p for p in part.get_payload() if isinstance(p, Message)] if part.is_multipart() else []
 
 
-def _add_leaf(part: Message, kind: str, assembly: TextAssembler, names: list[str]) -> None:
+def _signed(part: Message) -> Message | None:
+    """The message in a part that is signed as a whole, and not beside its signature (RFC 8551, 3.5.2)."""
+    from chalicelib.knowledge.ingestion.extraction.cms import signed_content
+
+    payload = part.get_payload(decode=True)
+    content = signed_content(payload) if isinstance(payload, bytes) else None
+    return BytesParser().parsebytes(content) if content else None
+
+
+def _add_leaf(part: Message, kind: str, assembly: TextAssembler, depth: int, names: list[str]) -> None:
     name = _filename(part)
     _shows_text(part, assembly)
-    if kind in _TNEF or name.lower() == "winmail.dat":
+    if kind in _SIGNED and (signed := _signed(part)) is not None:
+        _add_part(signed, assembly, depth + 1, names)
+    elif kind in _TNEF or name.lower() == "winmail.dat":
         from chalicelib.knowledge.ingestion.extraction.tnef import add_tnef
 
         content = part.get_payload(decode=True)
@@ -110,9 +126,9 @@ def _is_encrypted(part: Message, kind: str) -> bool:
     """Whether a part is encrypted by PGP (RFC 3156, or as lines of text: RFC 9580) or S/MIME (RFC 8551)."""
     if kind == "multipart/encrypted":
         return True
-    if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
-        return str(part.get_param("smime-type")) not in ("signed-data", "certs-only")
-    return kind == "text/plain" and _content(part).lstrip().startswith("-----BEGIN PGP MESSAGE-----")
+    if kind in _SIGNED:
+        return str(part.get_param("smime-type")) not in ("signed-data", "certs-only") and _signed(part) is None
+    return kind == "text/plain" and _content(part).lstrip().startswith(_PGP)
 
 
 def _add_enclosed(message: Message, assembly: TextAssembler, depth: int, names: list[str]) -> None:
@@ -232,7 +248,10 @@ def _add_text(part: Message, kind: str, assembly: TextAssembler) -> None:
     if kind == "text/html":
         add_markup(text, assembly)
     else:
-        assembly.add(text)
+        readable = _PGP_BLOCK.sub("(encrypted)", text)
+        if readable != text:
+            assembly.warn("encrypted_part", _ENCRYPTED_PART)
+        assembly.add(readable)
 
 
 def _content(part: Message) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.built_in_formats import BUILT_IN
+from chalicelib.knowledge.ingestion.extraction.drawing import raised
 from chalicelib.knowledge.ingestion.extraction.grid import Area, Sheet, add_remarks, add_sheet
 from chalicelib.knowledge.ingestion.extraction.number_formats import GENERAL
 from chalicelib.knowledge.ingestion.extraction.worksheet import formatted
@@ -32,7 +34,12 @@ def read(path: Path, assembly: TextAssembler) -> None:
         assembly.page(number + 1)
         sheet = Sheet(source.name, is_hidden=bool(source.visibility))
         for row in range(source.nrows):
-            cells = {column: text for column, cell in enumerate(source.row(row)) if (text := _shown(book, cell))}
+            runs = {column: source.rich_text_runlist_map.get((row, column)) for column in range(source.row_len(row))}
+            cells = {
+                column: text
+                for column, cell in enumerate(source.row(row))
+                if (text := _shown(book, cell, runs.get(column)))
+            }
             if cells:
                 sheet.rows[row] = cells
         sheet.areas = [Area(top, left, bottom - 1, right - 1) for top, bottom, left, right in source.merged_cells]
@@ -48,7 +55,7 @@ def read(path: Path, assembly: TextAssembler) -> None:
         book.unload_sheet(number)
 
 
-def _shown(book: Book, cell: Any) -> str:
+def _shown(book: Book, cell: Any, runs: list[tuple[int, int]] | None) -> str:
     if cell.ctype in (_NUMBER, _DATE):
         return formatted(format(Decimal(repr(cell.value)), "f"), _code(book, cell.xf_index), bool(book.datemode))
     if cell.ctype == _BOOLEAN:
@@ -57,7 +64,16 @@ def _shown(book: Book, cell: Any) -> str:
         from xlrd import error_text_from_code
 
         return str(error_text_from_code.get(cell.value, ""))
-    return one_line(str(cell.value)) if cell.ctype == _TEXT else ""
+    return one_line(_raised(book, str(cell.value), runs or [])) if cell.ctype == _TEXT else ""
+
+
+def _raised(book: Book, text: str, runs: list[tuple[int, int]]) -> str:
+    """A text with its raised and lowered characters marked; `runs` are the places and numbers of its fonts."""
+    parts = [text[: runs[0][0]]] if runs else [text]
+    for (start, font), (end, _) in itertools.zip_longest(runs, runs[1:], fillvalue=(len(text), 0)):
+        escapement = book.font_list[font].escapement if font < len(book.font_list) else 0
+        parts.append(raised(text[start:end], {1: "^", 2: "_"}.get(escapement, ""), parts[-1]))
+    return "".join(parts)
 
 
 def _code(book: Book, style: int | None) -> str:

@@ -1,7 +1,7 @@
 """Word documents of Word 97 to 2003 ([MS-DOC]): the text, tables as rows, then notes, comments and text boxes.
 
-The text lies in pieces, which the table stream lists. Formatting is not read: headings are lines, and text that is
-deleted under tracked changes is not told from the rest.
+The text lies in pieces, which the table stream lists. Of the formatting only that of characters is read: headings are
+lines, and merged cells stand in their first row.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
+from chalicelib.knowledge.ingestion.extraction.old_word_runs import CharacterRun, StoredText, runs_of, shown
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
         if flags & _ENCRYPTED:
             raise encrypted()
         table = file.openstream("1Table" if flags & _SECOND_TABLE else "0Table").read()
-        text = _text(content, table)
-        _add_parts(text, content, assembly)
+        text, places = _text(content, table)
+        _add_parts(text, runs_of(content, table, places), content, assembly)
         return title_of(file)
 
 
@@ -56,8 +57,8 @@ def title_of(file: OleFileIO) -> str | None:
     return title.decode("cp1252", "replace") if isinstance(title, bytes) else None
 
 
-def _text(content: bytes, table: bytes) -> str:
-    """The characters of all parts, from their pieces ([MS-DOC] 2.8.35, 2.9.38, 2.9.177)."""
+def _text(content: bytes, table: bytes) -> tuple[str, list[StoredText]]:
+    """The characters of all parts, and their pieces ([MS-DOC] 2.8.35, 2.9.38, 2.9.177)."""
     start, size = struct.unpack_from("<II", content, _PARTS_LIST_AT)
     position, end = start, min(start + size, len(table))
     while position < end and table[position] == 1:
@@ -69,22 +70,26 @@ def _text(content: bytes, table: bytes) -> str:
     position += 5
     count = min((length - 4) // 12, (len(table) - position - 4) // 12)
     starts = struct.unpack_from(f"<{count + 1}I", table, position)
-    parts = []
+    parts: list[str] = []
+    places: list[StoredText] = []
+    before = 0
     for index in range(count):
         (place,) = struct.unpack_from("<I", table, position + 4 * (count + 1) + 8 * index + 2)
         characters = max(min(starts[index + 1] - starts[index], len(content)), 0)
         if place & _COMPRESSED:
-            first = (place & ~_COMPRESSED) // 2
-            parts.append(content[first : first + characters].decode("cp1252", "replace"))
+            first, width, encoding = (place & ~_COMPRESSED) // 2, 1, "cp1252"
         else:
-            parts.append(content[place : place + 2 * characters].decode("utf-16-le", "replace"))
-    return "".join(parts)
+            first, width, encoding = place, 2, "utf-16-le"
+        parts.append(content[first : first + width * characters].decode(encoding, "replace"))
+        places.append(StoredText(first, width, before, characters))
+        before += len(parts[-1])
+    return "".join(parts), places
 
 
-def _add_parts(text: str, content: bytes, assembly: TextAssembler) -> None:
+def _add_parts(text: str, runs: list[CharacterRun], content: bytes, assembly: TextAssembler) -> None:
     position = 0
     for label, length in zip(_PARTS, struct.unpack_from("<8I", content, _LENGTHS_AT), strict=True):
-        part = text[position : position + length]
+        part = shown(text, runs, position, min(position + length, len(text)))
         position += length
         _add(part, label, assembly)
 

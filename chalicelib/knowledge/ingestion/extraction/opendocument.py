@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from chalicelib.knowledge.ingestion.extraction import ExtractionError
+from chalicelib.knowledge.ingestion.extraction import ExtractionError, Limits
 from chalicelib.knowledge.ingestion.extraction.archive import (
     attribute,
     descend,
@@ -21,29 +21,13 @@ from chalicelib.knowledge.ingestion.extraction.archive import (
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, one_line
 from chalicelib.knowledge.ingestion.extraction.drawing import optional_part
 from chalicelib.knowledge.ingestion.extraction.grid import Area, Sheet, lines_of
+from chalicelib.knowledge.ingestion.extraction.opendocument_places import in_order
+from chalicelib.knowledge.ingestion.extraction.opendocument_styles import OdfStyles
+from chalicelib.knowledge.ingestion.extraction.opendocument_text import PARAGRAPHS, UNSEEN, flat, formulas, text_of
 from chalicelib.knowledge.ingestion.extraction.sniffing import encrypted
-from chalicelib.knowledge.ingestion.extraction.word_numbering import formatted, whole_number
+from chalicelib.knowledge.ingestion.extraction.word_numbering import whole_number
 
-# Tracked changes contain deleted text; the others are indexes of text elsewhere, text that is not shown, and pictures.
-_UNSEEN = frozenset(
-    (
-        "tracked-changes",
-        "table-of-content",
-        "alphabetical-index",
-        "forms",
-        "note-citation",
-        "bookmark-ref",
-        "ruby-text",
-        "hidden-text",
-        "binary-data",
-    )
-)
-# What stands beside the text of its paragraph.
-_BESIDE = ("note", "text-box", "annotation")
-_FORMS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _MOST_COLUMNS = 1_000
-_PARAGRAPHS = ("p", "h")
-_MOST_SPACES = 1000
 _MOST_OBJECTS = 500
 # Pictures of charts and other objects, which are read themselves.
 _REPLACEMENTS = "ObjectReplacements/"
@@ -75,56 +59,50 @@ def title_in(meta: Element | None) -> str | None:
 
 def add_content(root: Element, assembly: TextAssembler, archive: zipfile.ZipFile | None = None) -> None:
     """Add the body of a document, with the charts and other objects that lie beside it in its `archive`."""
+    for words in formulas(root):
+        assembly.add(words)
+        return
     body = next((element for element in root if local_name(element) == "body"), root)
-    _OdfDocument(assembly, root, archive).read(body)
+    document = _OdfDocument(assembly, root, archive, optional_part(archive, "styles.xml") if archive else None)
+    is_text = any(local_name(element) == "text" for element in body)
+    document.read_frame(0, is_text=is_text)
+    document.read(body)
+    document.read_frame(1, is_text=is_text)
 
 
-class _Lists:
-    """The forms of numbered lists, by the names of their styles."""
-
-    def __init__(self, root: Element) -> None:
-        self._levels: dict[str, dict[int, tuple[str, str, int, int]]] = {}
-        for style in root.iter():
-            if local_name(style) == "list-style":
-                levels = {
-                    whole_number(attribute(e, "level"), 1): (
-                        _FORMS.get(attribute(e, "num-format") or "", ""),
-                        attribute(e, "num-suffix") or "",
-                        whole_number(attribute(e, "display-levels"), 1),
-                        whole_number(attribute(e, "start-value"), 1),
-                    )
-                    for e in style
-                    if local_name(e) == "list-level-style-number"
-                }
-                self._levels[attribute(style, "name") or ""] = levels
-
-    def next(self, style: str, counts: dict[int, int], level: int) -> str:
-        """Count one item of a list; its number, or a dash."""
-        levels = self._levels.get(style, {})
-        form, suffix, shown, start = levels.get(level, ("", "", 1, 1))
-        counts[level] = counts.get(level, start - 1) + 1
-        for deeper in [each for each in counts if each > level]:
-            del counts[deeper]
-        if not form:
-            return "-"
-        numbers = [
-            formatted(counts.get(each, 1), levels.get(each, ("decimal", "", 1, 1))[0] or "decimal")
-            for each in range(max(level - shown + 1, 1), level + 1)
-        ]
-        return ".".join(numbers) + suffix
+def words_of_object(element: Element, archive: zipfile.ZipFile | None) -> list[str]:
+    """The words of an object in a sheet, such as a chart: it is inside the element, or beside it in the archive."""
+    folder = posixpath.normpath(attribute(element, "href") or ".")
+    inside = next((inner for inner in element if local_name(inner) in ("document", "math")), None)
+    root = optional_part(archive, f"{folder}/content.xml") if inside is None and archive is not None else inside
+    if root is None:
+        return []
+    scratch = TextAssembler(Limits())
+    add_content(root, scratch)
+    return [scratch.text] if scratch.text else []
 
 
 class _OdfDocument:
     """One document under construction."""
 
-    def __init__(self, assembly: TextAssembler, root: Element, archive: zipfile.ZipFile | None) -> None:
+    def __init__(
+        self, assembly: TextAssembler, root: Element, archive: zipfile.ZipFile | None, styles: Element | None = None
+    ) -> None:
         self._assembly = assembly
         self._archive = archive
         self._objects: set[str] = set()
-        self._lists = _Lists(root)
-        self._hidden = {attribute(e, "name") for e in root.iter() if _is_hidden_style(e)}
+        self._styles = OdfStyles([root] if styles is None else [styles, root])
         self._slides = 0
         self._listed = False
+
+    def read_frame(self, which: int, *, is_text: bool) -> None:
+        """Add the headers (0) or the footers (1) of a text, each line once, under no heading."""
+        frames = self._styles.headers_and_footers()[which] if is_text else []
+        paragraphs = (e for frame in frames for e in descend(frame, UNSEEN) if local_name(e) in PARAGRAPHS)
+        texts = dict.fromkeys(one_line(text_of(paragraph, self._styles)) for paragraph in paragraphs)
+        if shown := [text for text in texts if any(character.isalnum() for character in text)]:
+            self._assembly.leave_sections()
+            self._assembly.add("\n".join(shown))
 
     def read(self, container: Element) -> None:
         """Add everything in `container`. Notes and comments follow their paragraph."""
@@ -135,10 +113,12 @@ class _OdfDocument:
         while pending:
             element, style, counts, level, begins = pending.pop()
             name = local_name(element)
-            if name in _UNSEEN:
+            if name in UNSEEN:
                 continue
-            if name in _PARAGRAPHS:
-                self._paragraph(element, self._lists.next(style, counts, level) if begins else "", listed=level > 0)
+            if name == "notes":
+                self._add_remarks(element)
+            elif name in PARAGRAPHS:
+                self._paragraph(element, self._styles.next(style, counts, level) if begins else "", listed=level > 0)
             elif name == "table":
                 self._table(element)
             else:
@@ -148,8 +128,9 @@ class _OdfDocument:
                     style, level = own or style, level + 1
                     counts = counts if level > 1 else {}
                 first = name == "list-item"
-                for number, below in enumerate(reversed(list(element))):
-                    is_first = first and number == len(element) - 1
+                inner = in_order(element) if name == "page" else list(element)
+                for number, below in enumerate(reversed(inner)):
+                    is_first = first and number == len(inner) - 1
                     pending.append((below, style, counts, level, is_first))
 
     def _enter(self, element: Element, name: str) -> None:
@@ -157,19 +138,19 @@ class _OdfDocument:
             self._slides += 1
             self._assembly.page(self._slides)
             self._assembly.leave_sections()
-            if attribute(element, "style-name") in self._hidden:
+            if self._styles.hides(element):
                 self._assembly.add("(hidden slide)")
         elif name == "frame" and attribute(element, "class") == "title":
-            self._assembly.heading(1, _flat(element))
+            self._assembly.heading(1, flat(element, self._styles))
         elif name == "object":
             self._add_object(element)
         elif name == "image":
             self._note_picture(element)
 
     def _paragraph(self, paragraph: Element, number: str, *, listed: bool) -> None:
-        if attribute(paragraph, "style-name") in self._hidden:
+        if self._styles.hides(paragraph):
             return
-        text = _text(paragraph).strip()
+        text = text_of(paragraph, self._styles).strip()
         if local_name(paragraph) == "h":
             level = attribute(paragraph, "outline-level") or "1"
             self._assembly.heading(int(level) if level.isdecimal() else 1, text)
@@ -177,16 +158,22 @@ class _OdfDocument:
             marked = f"{number} {text}" if number else text
             self._assembly.add(marked, "\n" if listed and self._listed else "\n\n")
             self._listed = listed
-        for element in descend(paragraph, _UNSEEN):
+        for element in descend(paragraph, UNSEEN):
             name = local_name(element)
             if name in ("note-body", "text-box"):
-                self._assembly.add(_flat(element))
+                self._assembly.add(flat(element, self._styles))
             elif name == "annotation":
                 self._add_comment(element)
             elif name == "object":
                 self._add_object(element)
             elif name == "image":
                 self._note_picture(element)
+
+    def _add_remarks(self, notes: Element) -> None:
+        """Add what a speaker notes for a slide."""
+        frames = (e for e in notes if local_name(e) == "frame" and attribute(e, "class") in (None, "notes"))
+        if words := "\n".join(text for frame in frames if (text := flat(frame, self._styles))):
+            self._assembly.add(f"Note: {words}")
 
     def _note_picture(self, element: Element) -> None:
         """A picture beside the document in its archive, or inside its one XML file."""
@@ -209,23 +196,23 @@ class _OdfDocument:
 
     def _add_comment(self, annotation: Element) -> None:
         author = next((one_line(e.text or "") for e in annotation if local_name(e) == "creator"), "")
-        if words := _flat(annotation):
+        if words := flat(annotation, self._styles):
             self._assembly.add(f"Comment{f' by {author}' if author else ''}: {words}")
 
     def _table(self, table: Element) -> None:
         rows: list[dict[int, str]] = []
         areas: list[Area] = []
-        for row in (element for element in descend(table, _UNSEEN) if local_name(element) == "table-row"):
+        for row in (element for element in descend(table, UNSEEN) if local_name(element) == "table-row"):
             cells: dict[int, str] = {}
             column = 0
             for cell in row:
                 if local_name(cell) not in ("table-cell", "covered-table-cell") or column > _MOST_COLUMNS:
                     continue
-                for element in descend(cell, _UNSEEN):
+                for element in descend(cell, UNSEEN):
                     if local_name(element) == "image":
                         self._note_picture(element)
                 down = whole_number(attribute(cell, "number-rows-spanned"), 1)
-                text = _flat(cell)
+                text = flat(cell, self._styles)
                 if down > 1:
                     areas.append(Area(len(rows), column, len(rows) + down - 1, column))
                 repeated = whole_number(attribute(cell, "number-columns-repeated"), 1)
@@ -239,43 +226,3 @@ class _OdfDocument:
             self._assembly.add(line, separator)
             separator = "\n"
         self._listed = False
-
-
-def _is_hidden_style(element: Element) -> bool:
-    """Whether a style hides its text, or its slide."""
-    if local_name(element) != "style":
-        return False
-    return any(
-        attribute(properties, "display") == "none" or attribute(properties, "visibility") == "hidden"
-        for properties in element
-    )
-
-
-def _flat(container: Element) -> str:
-    """All the text in `container` on one line."""
-    skipped = _UNSEEN if local_name(container) == "annotation" else {*_UNSEEN, "annotation"}
-    paragraphs = (e for e in descend(container, skipped) if local_name(e) in _PARAGRAPHS)
-    return one_line(" ".join(_text(paragraph) for paragraph in paragraphs))
-
-
-def _text(paragraph: Element) -> str:
-    """The text of one paragraph, without its notes and text boxes."""
-    parts = [paragraph.text or ""]
-    pending = list(reversed(paragraph))
-    tails: list[Element | str] = [*pending]
-    while tails:
-        item = tails.pop()
-        if isinstance(item, str):
-            parts.append(item)
-            continue
-        tails.append(item.tail or "")
-        name = local_name(item)
-        if name == "s":
-            count = attribute(item, "c") or "1"
-            parts.append(" " * min(int(count) if count.isdecimal() else 1, _MOST_SPACES))
-        elif name in ("tab", "line-break"):
-            parts.append("\t" if name == "tab" else "\n")
-        elif name not in _UNSEEN and name not in _BESIDE:
-            parts.append(item.text or "")
-            tails.extend(reversed(item))
-    return "".join(parts)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean, one_line
+from chalicelib.knowledge.ingestion.extraction.compressed_rtf import decompressed
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
-from chalicelib.knowledge.ingestion.extraction.rtf import add_rtf, decompressed
+from chalicelib.knowledge.ingestion.extraction.rtf import add_rtf
 from chalicelib.knowledge.ingestion.extraction.sniffing import may_hold_text
 
 if TYPE_CHECKING:

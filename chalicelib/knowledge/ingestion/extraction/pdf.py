@@ -55,8 +55,9 @@ def read(path: Path, assembly: TextAssembler) -> str | None:
     document.init_forms()
     damaged: list[int] = []
     silent: list[int] = []
+    words: set[str] = set()
     for index in range(pages):
-        page = _page(document, index)
+        page = _page(document, index, words)
         assembly.page(index + 1)
         if page is None:
             damaged.append(index + 1)
@@ -148,8 +149,8 @@ def _open(path: Path) -> PdfDocument:
         raise ExtractionError("corrupt", "The file is damaged and cannot be opened as a PDF.", str(error)) from error
 
 
-def _page(document: PdfDocument, index: int) -> PageText | None:
-    """One page; None when it is damaged, because other pages can still be readable."""
+def _page(document: PdfDocument, index: int, words: set[str]) -> PageText | None:
+    """One page; None when it is damaged, because other pages can still be readable. Its words are added to `words`."""
     from pypdfium2 import PdfiumError
 
     from chalicelib.knowledge.ingestion.extraction import pdf_annotations, pdf_arabic, pdf_columns, pdf_layout
@@ -169,7 +170,7 @@ def _page(document: PdfDocument, index: int) -> PageText | None:
             text = pdf_layout.with_placed(lines, aside.placed) if aside.placed else pdf_layout.plain(lines)
         elif (gutter := pdf_columns.gutter_of(text_page)) is not None:
             text = pdf_columns.in_columns(pdf_layout.lines_of(text_page), gutter)
-        text = joined(text)
+        text = joined(text, words)
         return PageText(text, aside.comments, _is_scanned(page, text_page, text))
     finally:
         text_page.close()

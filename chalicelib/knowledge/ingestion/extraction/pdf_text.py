@@ -19,20 +19,37 @@ _PRESENTED = re.compile("[\ufb50-\ufdff\ufe70-\ufefc]+")
 _DOTLESS = {"\u0131": "i", "\u0237": "j"}
 # First parts that are hyphenated before any word, and words of one or two letters, which are never divided.
 _COMPOUNDS = re.compile(
-    r"(?:[A-Za-z]|non|self|ex|all|anti|co|cross|dual|half|high|low|long|short|well|ill|multi|pre|post|re|semi|sub|two"
-    r"|three|four|five|six|ten|one|first|second|third|old|new|full|part|open|hard|soft|big|small|real|late|early|far"
-    r"|near|deep|wide|large|fast|slow|right|left|air|fire|water|state|year|mid|quasi|pseudo|vice|know|up|down|off|on"
-    r"|out|over|under|by|in|to|so|add|follow|check|built|set|back|stand|log|sign|turn)",
+    r"(?:[A-Za-z]|non|self|ex|all|anti|co|cross|dual|half|high|low|long|short|well|ill|multi|post|semi|two|three|four"
+    r"|five|six|ten|one|first|second|third|old|new|full|open|hard|soft|big|small|real|late|early|far|near|deep|wide"
+    r"|large|fast|slow|right|left|air|fire|water|year|mid|quasi|pseudo|vice|know|down|off|on|by|follow|check|built)",
     re.IGNORECASE,
 )
+# First parts that are more often a syllable of a longer word, as in "in-formation", with what they are compounds with.
+_SYLLABLES = re.compile(
+    r"in-(?:house|depth|line|person|situ|built|app)|to-do|so-called|re-e\w*|pre-(?:e\w*|trained|process\w*|defined|war)"
+    r"|sub-(?:zero|saharan)|over-the|out-of|up-(?:to|front)|back-(?:up|end|to)|set-(?:up|top)|log-(?:in|on|normal)"
+    r"|sign-(?:in|up|on|off)|stand-(?:alone|by|in|up)|state-(?:of|owned|run)|part-timer?|turn-(?:key|on|off)|add-(?:ons?|in)",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r"(?:y|ly|ment|ments|ing|ness|ity|ise|ize|ised|ized|ed|er|ers|ful|less|ship|hood)\b")
+_WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_BEGINNING = re.compile(r"[^\W\d_]{1,60}")
+_MOST_KNOWN = 200_000
 
 
-def joined(text: str) -> str:
-    """`text` with words put together that are divided at a line's end; the hyphens of compounds are kept."""
+def joined(text: str, known: set[str] | None = None) -> str:
+    """`text` with words put together that are divided at a line's end; the hyphens of compounds are kept.
+
+    What the document writes elsewhere decides: `known` has the words of its former pages, to which those of `text` are
+    added.
+    """
+    known = set() if known is None else known
     first, *parts = text.split(_DIVIDED)
+    if len(known) < _MOST_KNOWN:
+        known.update(word.lower() for part in (first, *parts) for word in _WORDS.findall(part)[1:-1])
     output = [first]
     for part in parts:
-        output.append(("-" if _keeps_hyphen(_last_word(output[-1]), part[:1]) else "") + part)
+        output.append(("-" if _keeps_hyphen(_last_word(output[-1]), part, known) else "") + part)
     return _PRESENTED.sub(lambda match: unicodedata.normalize("NFKC", match[0]), "".join(output))
 
 
@@ -43,11 +60,19 @@ def _last_word(text: str) -> str:
     return text[start:]
 
 
-def _keeps_hyphen(before: str, after: str) -> bool:
-    """Whether a word keeps the hyphen at its line's end, between its first part and the letter after it."""
-    if not after.islower() or not before:
+def _keeps_hyphen(before: str, after: str, known: set[str]) -> bool:
+    """Whether a word keeps the hyphen at its line's end, between its first part and the text after it."""
+    if not after[:1].islower() or not before:
         return True
-    return before[-1].isdigit() or before.isupper() or _COMPOUNDS.fullmatch(before) is not None
+    beginning = _BEGINNING.match(after)
+    rest = beginning[0] if beginning else ""
+    if f"{before}{rest}".lower() in known:
+        return False
+    if f"{before}-{rest}".lower() in known or before[-1].isdigit() or before.isupper():
+        return True
+    if len(before) > 1 and _ENDING.match(rest):
+        return False
+    return _COMPOUNDS.fullmatch(before) is not None or _SYLLABLES.fullmatch(f"{before}-{rest}") is not None
 
 
 def has_accents(text: str) -> bool:

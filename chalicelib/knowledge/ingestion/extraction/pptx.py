@@ -94,8 +94,8 @@ def _add_aside(archive: zipfile.ZipFile, part: str, word: str, assembly: TextAss
     if root is None:
         return
     if not word:
-        for shape in _shapes(root):
-            assembly.add("\n".join(lines(shape)))
+        if words := "\n".join(line for shape in _shapes(root) for line in lines(shape)):
+            assembly.add(f"Note: {words}")
         return
     for element in root.iter():
         if local_name(element) == "cm":

@@ -137,6 +137,8 @@ def sniff(path: Path, filename: str, declared_type: str | None, limits: Limits) 
         kind = "binary" if looks_binary(head) or _is_noise(head, claimed) else _text_kind(decode(head), claimed)
     if kind == "text" and claimed in _EXPORTS:
         kind = _exported(decode(head))
+    if kind == "text" and claimed == "doc":
+        return kind
     if claimed and claimed not in TEXTUAL and kind in _UNEXPECTED and _promises_format(claimed):
         label = KINDS[claimed].label
         raise ExtractionError(

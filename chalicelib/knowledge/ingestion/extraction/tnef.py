@@ -6,10 +6,11 @@ import struct
 from collections.abc import Iterator
 
 from chalicelib.knowledge.ingestion.extraction.assembly import TextAssembler, clean
+from chalicelib.knowledge.ingestion.extraction.compressed_rtf import decompressed
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
 from chalicelib.knowledge.ingestion.extraction.html import add_markup
 from chalicelib.knowledge.ingestion.extraction.listing import add_file
-from chalicelib.knowledge.ingestion.extraction.rtf import add_rtf, decompressed
+from chalicelib.knowledge.ingestion.extraction.rtf import add_rtf
 
 _SIGNATURE = 0x223E9F78
 _TITLE, _DATA, _BEGINS, _MESSAGE, _ATTACHMENT, _BODY = 0x18010, 0x6800F, 0x69002, 0x69003, 0x69005, 0x2800C

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 from chalicelib.knowledge.ingestion.extraction.archive import attribute, local_name
@@ -26,6 +26,8 @@ class _Level:
     text: str
     style: str | None
     restarts_after: int | None
+    # Whether the numbers of all levels are in digits.
+    in_digits: bool = False
 
 
 def child(element: Element, name: str) -> Element | None:
@@ -82,14 +84,20 @@ class Numbering:
             return BULLET
         if form == "none":
             return ""
-        return _PLACE.sub(lambda match: self._number(levels, counts, int(match[1]) - 1), levels[level].text).strip()
+        in_digits = levels[level].in_digits
+
+        def number(place: re.Match[str]) -> str:
+            return self._number(levels, counts, int(place[1]) - 1, in_digits=in_digits)
+
+        return _PLACE.sub(number, levels[level].text).strip()
 
     @staticmethod
-    def _number(levels: dict[int, _Level], counts: dict[int, int], level: int) -> str:
+    def _number(levels: dict[int, _Level], counts: dict[int, int], level: int, *, in_digits: bool) -> str:
         each = levels.get(level)
         if each is None:
             return ""
-        return formatted(counts.get(level, each.start), each.form)
+        form = "decimal" if in_digits and each.form != "decimalZero" else each.form
+        return formatted(counts.get(level, each.start), form)
 
 
 def _named(root: Element | None, name: str) -> Iterator[Element]:
@@ -102,13 +110,14 @@ def _levels(definition: Element | None) -> Iterator[tuple[int, _Level]]:
 
 
 def _level(element: Element) -> _Level:
-    restart = value(element, "lvlRestart")
+    restart, legal = value(element, "lvlRestart"), child(element, "isLgl")
     return _Level(
         whole_number(value(element, "start"), 1),
         value(element, "numFmt") or "decimal",
         value(element, "lvlText") or "",
         value(element, "pStyle"),
         whole_number(restart) if restart is not None else None,
+        legal is not None and (attribute(legal, "val") or "1") not in ("0", "false", "off"),
     )
 
 
@@ -120,7 +129,7 @@ def _overrides(number: Element, levels: dict[int, _Level]) -> Iterator[tuple[int
             yield level, _level(own)
         elif start is not None and level in levels:
             each = levels[level]
-            yield level, _Level(whole_number(start, 1), each.form, each.text, each.style, each.restarts_after)
+            yield level, replace(each, start=whole_number(start, 1))
 
 
 def formatted(number: int, form: str) -> str:

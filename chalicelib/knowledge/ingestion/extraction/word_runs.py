@@ -5,6 +5,7 @@ Not visible are deleted and hidden text, codes of fields, the numbers of pages, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
@@ -37,6 +38,8 @@ _SYMBOL = dict(
     0xB9: "\u2260", 0xBB: "\u2248", 0xA5: "\u221e", 0xAE: "\u2192", 0xAC: "\u2190", 0xD6: "\u221a", 0xE5: "\u2211",
     0xF2: "\u222b", 0xD2: "\u00ae", 0xD3: "\u00a9",
 }  # fmt: skip
+# A fraction as a field (17.16.5.17): its numerator and its denominator.
+_FRACTION_FIELD = re.compile(r"\s*EQ\s*\\f\s*\(([^(),;]{1,99})[,;]([^(),;]{1,99})\)\s*", re.IGNORECASE)
 _DEEPEST_FORMULA = 40
 
 # Whether a style hides its text.
@@ -122,7 +125,9 @@ class _Runs:
         elif kind == "separate" and self._fields:
             self._fields[-1][1] = "result"
         elif kind == "end" and self._fields:
-            self._fields.pop()
+            code, result = self._fields.pop()
+            if not result and (fraction := _FRACTION_FIELD.match(code)):
+                self._put(f"{fraction[1].strip()}/{fraction[2].strip()}")
 
     def _put(self, text: str) -> None:
         in_page_number = any(_is_page_field(code) and state for code, state in self._fields)
@@ -181,7 +186,8 @@ def formula(element: Element, depth: int = 0) -> str:
         return element.text or ""
     if name in ("rPr", "ctrlPr", "fPr", "sSupPr", "sSubPr", "radPr", "dPr", "naryPr", "del"):
         return ""
-    parts = {local_name(below): formula(below, depth + 1) for below in element}
+    below = [(local_name(inner), formula(inner, depth + 1)) for inner in element]
+    parts = dict(below)
     if name == "f":
         return f"{_grouped(parts.get('num', ''))}/{_grouped(parts.get('den', ''))}"
     if name in ("sSup", "sSub", "sSubSup", "sPre"):
@@ -191,17 +197,28 @@ def formula(element: Element, depth: int = 0) -> str:
     if name == "rad":
         return f"{parts.get('deg', '')}\u221a{_grouped(parts.get('e', ''))}"
     if name == "d":
-        properties = child(element, "dPr")
-        opening = value(properties, "begChr") if properties is not None else None
-        closing = value(properties, "endChr") if properties is not None else None
-        inside = ", ".join(formula(below, depth + 1) for below in element if local_name(below) == "e")
-        return f"{'(' if opening is None else opening}{inside}{')' if closing is None else closing}"
+        return _delimited(element, [text for kind, text in below if kind == "e"])
     if name == "nary":
-        properties = child(element, "naryPr")
-        sign = value(properties, "chr") if properties is not None else None
-        limits = "".join(f"{mark}{_grouped(parts[n])}" for mark, n in (("_", "sub"), ("^", "sup")) if parts.get(n))
-        return f"{sign or chr(0x222B)}{limits} {parts.get('e', '')}"
-    return "".join(formula(below, depth + 1) for below in element)
+        return _large(element, parts)
+    if name == "func":
+        return f"{parts.get('fName', '')} {parts.get('e', '')}"
+    return "".join(text for _, text in below)
+
+
+def _delimited(element: Element, inside: list[str]) -> str:
+    """Parts of a formula between two signs, brackets by default (22.1.2.24)."""
+    properties = child(element, "dPr")
+    opening = value(properties, "begChr") if properties is not None else None
+    closing = value(properties, "endChr") if properties is not None else None
+    return f"{'(' if opening is None else opening}{', '.join(inside)}{')' if closing is None else closing}"
+
+
+def _large(element: Element, parts: dict[str, str]) -> str:
+    """A sum, an integral or the like, with its limits (22.1.2.70)."""
+    properties = child(element, "naryPr")
+    sign = value(properties, "chr") if properties is not None else None
+    limits = "".join(f"{mark}{_grouped(parts[n])}" for mark, n in (("_", "sub"), ("^", "sup")) if parts.get(n))
+    return f"{sign or chr(0x222B)}{limits} {parts.get('e', '')}"
 
 
 def _grouped(text: str) -> str:

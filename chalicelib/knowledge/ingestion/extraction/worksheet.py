@@ -11,6 +11,7 @@ from xml.parsers import expat
 
 from chalicelib.knowledge.ingestion.extraction import ExtractionError
 from chalicelib.knowledge.ingestion.extraction.assembly import one_line
+from chalicelib.knowledge.ingestion.extraction.drawing import raised
 from chalicelib.knowledge.ingestion.extraction.grid import Area, area_of, column_of
 from chalicelib.knowledge.ingestion.extraction.number_formats import GENERAL, shown
 
@@ -55,6 +56,8 @@ class _SheetParser:
         self._type = self._code = ""
         self._parts: list[str] = []
         self._collects = self._has_formula = self._in_phonetic = False
+        # How the run of a text in the cell is raised or lowered, and where it begins.
+        self._mark, self._run_at = "", 0
         self._count = 0
         self._names: dict[str, str] = {}
         self._begin: dict[str, Callable[[dict[str, str]], None]] = {
@@ -64,6 +67,8 @@ class _SheetParser:
             "t": self._begin_text,
             "f": self._begin_formula,
             "rPh": self._begin_phonetic,
+            "r": self._begin_run,
+            "vertAlign": self._raise,
             "mergeCell": self._merge,
             "hyperlink": self._link,
         }
@@ -97,6 +102,9 @@ class _SheetParser:
             self._end_cell()
         elif local in ("v", "t"):
             self._collects = False
+            if self._mark:
+                text = "".join(self._parts[self._run_at :])
+                self._parts[self._run_at :] = [raised(text, self._mark, "".join(self._parts[: self._run_at]))]
         elif local == "rPh":
             self._in_phonetic = False
 
@@ -118,10 +126,16 @@ class _SheetParser:
         formats = self._style.formats
         self._code = formats[int(style)] if style.isdecimal() and int(style) < len(formats) else GENERAL
         self._parts.clear()
-        self._has_formula = False
+        self._has_formula, self._mark = False, ""
 
     def _begin_text(self, _: dict[str, str]) -> None:
         self._collects = not self._in_phonetic
+
+    def _begin_run(self, _: dict[str, str]) -> None:
+        self._mark, self._run_at = "", len(self._parts)
+
+    def _raise(self, attributes: dict[str, str]) -> None:
+        self._mark = {"superscript": "^", "subscript": "_"}.get(attributes.get("val", ""), "")
 
     def _begin_formula(self, _: dict[str, str]) -> None:
         self._has_formula = True
