@@ -107,11 +107,16 @@ def test_m11_a_side_answers_with_the_callers_settings_and_the_variants_over_them
 
 
 def test_m11_which_side_is_whose_is_hidden_until_the_vote(service: Service) -> None:
-    _, champion, challenger = _pool(service)
+    administrator, champion, challenger = _pool(service)
     user = service.user()
     user.add("Pump manual", PUMP)
     compared = _compare(user)
     service.pump_answer()
+
+    def reported(query: str = "") -> list[tuple[str, str]]:
+        return [(job["pipeline"], job["model"]) for job in administrator.get(f"/jobs{query}").json["items"]]
+
+    assert (reported(), reported("?model=extractive")) == ([("hidden", "hidden")] * 2, [])
     assert [compared[side]["variant"] for side in ("first", "second")] == [None, None]
     result = _get(user, compared)
     job_ids = [result[side]["job_id"] for side in ("first", "second")]
@@ -127,6 +132,7 @@ def test_m11_which_side_is_whose_is_hidden_until_the_vote(service: Service) -> N
         assert secret not in str(everything), secret
 
     voted = _vote(user, compared, "tie").json
+    assert sorted(reported("?model=extractive")) == [("qa", "extractive"), ("search", "extractive")]
     for variant in (champion, challenger):
         revealed = voted[_side_of(service, compared, variant)]
         assert (revealed["variant"]["id"], revealed["variant"]["name"]) == (variant["id"], variant["name"])

@@ -310,9 +310,20 @@ def test_an_administrator_lists_everybodys_jobs_without_a_word_of_a_conversation
     assert asker.get("/jobs").status == 403
     listed = answers.administrator.get("/jobs?status=pending").json["items"]
     assert [(job["id"], job["user_id"]) for job in listed] == [(second, str(other_user.id)), (first, str(asker.id))]
+    claim = claims.claim()
+    assert claim is not None
+    begin = "update llm_jobs set status = 'processing', started_at = now() where id = %s returning 1"
+    answers.service.rows(begin, claim.job_id)
+
+    def ids(status: str) -> list[str]:
+        return [job["id"] for job in answers.administrator.get(f"/jobs?status={status}").json["items"]]
+
+    assert (ids("processing"), ids("pending")) == ([first], [second])
+    answers.service.rows("update llm_queue set leased_until = now() where job_id = %s returning 1", claim.job_id)
+    assert (ids("processing"), ids("pending")) == ([], [second, first]), "its worker is gone"
     answers.work()
     (done,) = [job for job in answers.administrator.get("/jobs?status=completed").json["items"] if job["id"] == first]
-    assert (done["status"], done["model"], done["attempts"], done["error_code"]) == ("completed", "extractive", 1, None)
+    assert (done["status"], done["model"], done["attempts"], done["error_code"]) == ("completed", "extractive", 2, None)
     assert done["created_at"] <= done["started_at"] <= done["finished_at"]
     assert answers.administrator.get("/jobs?status=pending").json["items"] == []
     assert answers.administrator.get("/jobs?model=another").json["items"] == []

@@ -138,6 +138,8 @@ def test_what_a_person_deletes_stays_out_and_what_a_connector_brings_is_not_repl
 ) -> None:
     library.sync()
     document = library.items()[f"{site.url}/3"]["document_id"]
+    (version,) = library.user.get(f"/documents/{document}/versions").json["items"]
+    assert version["sent_by"] is None
     refused = library.user.put(f"/documents/{document}/content", {"content": "Mine."})
     assert (refused.status, refused.json["code"]) == (409, "from_connector")
     moved = library.user.request("PATCH", f"/documents/{document}", {"scope": "org"})

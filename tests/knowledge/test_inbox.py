@@ -76,6 +76,11 @@ def test_changed_bytes_replace_the_document_and_the_same_bytes_do_nothing(
     (after,) = documents(administrator)
     assert after["id"] == before["id"]
     assert "V-9" in administrator.get(f"/documents/{after['id']}/content").json["text"]
+    assert administrator.put(f"/documents/{after['id']}/content", {"content": PUMP}).status == 202
+    service.pump_ingest()
+    put(service, "org/pump.md", VALVE + " It is red.")
+    versions = administrator.get(f"/documents/{after['id']}/versions").json["items"]
+    assert [bool(version["sent_by"]) for version in versions] == [False, True, False, False]
 
 
 def test_deletions_are_followed_where_the_deployment_says_so(
