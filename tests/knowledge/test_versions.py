@@ -64,11 +64,12 @@ def test_every_version_says_when_it_became_searchable_and_who_sent_it(service: S
 
 
 def test_the_same_bytes_read_again_are_no_new_version(service: Service) -> None:
-    user = service.user()
-    document = user.add("Pump", PUMP)["id"]
+    user, other = service.user(), service.user()
+    document = user.add("Pump", PUMP, **_shared(service, user, other))["id"]
     assert user.post(f"/documents/{document}/reindex").status == 202
     service.pump_ingest()
-    assert len(_versions(user, document)) == 1
+    _post(service, other, document, PUMP)
+    assert _versions(other, document) == [(1, _name(user))]
 
 
 def test_bytes_that_could_not_be_read_are_no_version(service: Service) -> None:
