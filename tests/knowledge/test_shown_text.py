@@ -333,5 +333,10 @@ def test_what_is_no_signed_message_has_no_content() -> None:
     assert signed_content(b"\x30\x80" * 1000) is None
 
 
+def test_joiners_without_width_stay_where_they_form_letters(tmp_path: Path) -> None:
+    text = "joi\u200dned, Über\u200cfall, слово\u200d, \u0645\u06cc\u200c\u0631\u0648\u0645"
+    assert shown(tmp_path, "a.txt", text).text == "joined, Überfall, слово, \u0645\u06cc\u200c\u0631\u0648\u0645"
+
+
 def test_a_text_under_the_name_of_an_old_word_document_is_read(tmp_path: Path) -> None:
     assert shown(tmp_path, "a.doc", "The mill opens on Monday.\n").text.strip() == "The mill opens on Monday."

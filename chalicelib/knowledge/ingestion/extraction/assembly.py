@@ -21,8 +21,11 @@ _CARRIAGE_RETURN = re.compile(r"\r\n?|[\x0b\x0c]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # Sequences of ECMA-48 (5.4, 8.3.89) that set colours, move the cursor or name the window.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]{0,99}[ -/]{0,9}[@-~]|\][^\x07\x1b\n]{0,999}(?:\x07|\x1b\\)|[@-Z\\-_])")
-# A space without width ends a word where no spaces are written, as in Thai; elsewhere it only hides the word.
-_WIDTHLESS = re.compile(r"[\u2060\ufeff]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff])\u200b")
+# A space without width ends a word where no spaces are written, as in Thai; elsewhere it only hides the word. So do
+# joiners beside a Latin, Greek or Cyrillic letter; they form letters of Arabic and Indian scripts, and pictures.
+_WIDTHLESS = re.compile(
+    r"[\u2060\ufeff]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff])\u200b|(?<=[0-9A-Za-z\u00c0-\u052f])[\u200c\u200d]"
+)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 _REPLACEMENT = "\ufffd".encode()
@@ -41,7 +44,9 @@ def clean(text: str) -> str:
         return text
     if "\x1b" in text:
         text = _TERMINAL.sub("", text)
-    text = _WIDTHLESS.sub("", _CONTROL.sub("", _CARRIAGE_RETURN.sub("\n", text)))
+    text = _CONTROL.sub("", _CARRIAGE_RETURN.sub("\n", text))
+    if not text.isascii():
+        text = _WIDTHLESS.sub("", text)
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
