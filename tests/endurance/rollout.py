@@ -43,13 +43,13 @@ _END_SECONDS = 120
 _TIMEOUT_SECONDS = 120  # a slow answer is no failure here: the machine is packaging and deploying meanwhile
 _PAUSE_SECONDS = 0.2  # between a user's requests: what is deployed needs processor time, too
 _MIGRATION = """
-alter table conversations add column rollout text not null default 'newer';
+alter table conversations add column rollout_{name} text not null default '{name}';
 do $$ begin
-    execute replace(pg_get_functiondef('begin_session'::regproc), 'begin_session(', 'begin_session_newer(');
+    execute replace(pg_get_functiondef('begin_session'::regproc), 'begin_session(', 'begin_session_{name}(');
 end $$;
-grant execute on function begin_session_newer to alcove_app;
+grant execute on function begin_session_{name} to alcove_app;
 """
-_ROLLBACK = "drop function begin_session_newer; alter table conversations drop column rollout;"
+_ROLLBACK = "drop function begin_session_{name}; alter table conversations drop column rollout_{name};"
 
 
 @dataclass
@@ -113,16 +113,18 @@ def _copy(tree: Path, commit: str) -> None:
     shutil.copytree(built, tree / ".local" / "build" / built.name)
 
 
-def make_newer(tree: Path) -> None:
-    """Give a copy of the service a migration, and code that cannot work without it."""
-    (tree / "migrations" / "9999_rollout.sql").write_text(_MIGRATION)
-    (tree / "migrations" / "9999_rollout.rollback.sql").write_text(_ROLLBACK)
+def make_newer(tree: Path, names: Sequence[str] = ("newer",)) -> None:
+    """Give a copy of the service a migration for each name, and code that cannot work without the last one."""
+    for number, name in enumerate(names):
+        path = tree / "migrations" / f"{9000 + number}_rollout_{name}.sql"
+        path.write_text(_MIGRATION.format(name=name))
+        path.with_suffix(".rollback.sql").write_text(_ROLLBACK.format(name=name))
     callers = [path for path in sorted((tree / "chalicelib" / "core").rglob("*")) if path.suffix in {".py", ".sql"}]
     changed = [path for path in callers if "from begin_session(" in path.read_text()]
     if not changed:
         raise RuntimeError("core calls begin_session no longer: let this command change another call")
     for path in changed:
-        path.write_text(path.read_text().replace("from begin_session(", "from begin_session_newer("))
+        path.write_text(path.read_text().replace("from begin_session(", f"from begin_session_{names[-1]}("))
 
 
 def _up(tree: Path, state: Path) -> float:

@@ -1,19 +1,26 @@
 """Signed updates under requests: only the right package changes anything, and never half of it.
 
-A stack of this run's own gets, while clients work: packages that are wrong in many ways (nothing changes), the same
-update killed at random instants and done again (the old or the new version serves, whole), the update (it serves), and
-a release whose search is broken (taken back by itself, within two minutes).
+A stack of this run's own gets, while clients work: packages that are wrong in many ways (nothing changes), the update
+(it serves), updates that are killed at random instants of random steps, and a release whose search is broken (taken
+back by itself, within two minutes). After each kill the old or the new version serves and searches, and every function
+that serves has the code of that version. Once the new version serves, the next one is begun; each has a migration
+without which its code cannot work.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +32,7 @@ from bench.commands import Command, parser
 from chalicelib.core import openapi
 from chalicelib.ops.updates.applying import Update, present_version
 from chalicelib.ops.updates.clouds import DeployError, silent
-from chalicelib.ops.updates.packages import PackageError
+from chalicelib.ops.updates.packages import PackageError, unpack
 from infra import package
 from infra.cloud import Cloud
 from infra.local import stack
@@ -42,6 +49,16 @@ COMMAND = Command(
 
 GOOD, BROKEN = "8.0.0", "9.0.0"
 _UNDO_SECONDS = 120
+_STEPS = ("verify", "upload", "migrate ahead", "change set", "update stack", "migrate", "first requests", "search")
+_UPDATING = """
+import pathlib, sys
+from chalicelib.ops.updates.applying import Update
+from chalicelib.ops.updates.clouds import Progress
+from infra.local import stack
+from infra.local.release import STAGE
+cloud = stack.cloud_of(stack.load(pathlib.Path(sys.argv[1])).endpoint_url)
+Update(cloud, STAGE, pathlib.Path(sys.argv[2]), [sys.argv[3]], Progress()).apply()
+"""
 _WRONG = 30
 
 
@@ -54,21 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory = Path(name)
         directory.chmod(0o755)
         pair = minisign.KeyPair.generate()
-        packages = {
-            GOOD: _package(directory / "good", GOOD, openapi.VERSION, pair),
-            BROKEN: _package(directory / "broken", BROKEN, GOOD, pair),
-        }
         state = directory / "state"
         try:
             info = stack.up(state, silent=True)
-            return _Run(info, state, packages, pair.public_key.to_base64().decode()).whole(options.kills)
+            return _Run(info, state, directory, pair).whole(options.kills)
         finally:
             stack.reset(state)
 
 
-def _package(tree: Path, version: str, follows: str, pair: minisign.KeyPair) -> Path:
+def _package(tree: Path, version: str, follows: str, pair: minisign.KeyPair, migrations: Sequence[str]) -> Path:
     """A signed package of a copy of this checkout that says `version`; that of BROKEN cannot search."""
     rollout._copy(tree, "")
+    rollout.make_newer(tree, migrations)
     code_file = tree / "chalicelib" / "core" / "openapi.py"
     code_file.write_text(code_file.read_text().replace(f'"{openapi.VERSION}"', f'"{version}"'))
     if version == BROKEN:
@@ -88,17 +102,21 @@ def _package(tree: Path, version: str, follows: str, pair: minisign.KeyPair) -> 
     manifest = release.manifest_of(version, (follows, follows), files)
     path = tree.with_suffix(".update")
     path.write_bytes(release.sign(release.archive_of(manifest, files), pair.secret_key, version))
+    shutil.rmtree(tree)
     return path
 
 
 @dataclass
 class _Run:
-    """One run: the stack, the packages, and what went wrong."""
+    """One run: the stack, the packages by their versions, and what went wrong."""
 
     info: stack.StackInfo
     state: Path
-    packages: dict[str, Path]
-    key: str
+    directory: Path
+    pair: minisign.KeyPair
+    packages: dict[str, Path] = field(default_factory=dict)
+    # How long each step took the last time.
+    seconds: dict[str, float] = field(default_factory=dict)
     observed: rollout.Observations = field(default_factory=rollout.Observations)
     problems: list[str] = field(default_factory=list)
     cloud: Cloud = field(init=False)
@@ -110,14 +128,27 @@ class _Run:
 
     def whole(self, kills: int) -> int:
         """Every part; 1 when something went wrong."""
+        self.build(GOOD, openapi.VERSION)
         with rollout._clients(self.info, 2, self.observed):
             self.wrong_packages()
-            self.killed(kills)
             self.right_package()
-        self.broken_release()
+            latest = self.killed(kills)
+        self.broken_release(latest)
         for line in [*self.problems, *self.observed.failures][:20]:
             print(f"  {line}")
         return int(bool(self.problems or self.observed.failures))
+
+    @property
+    def key(self) -> str:
+        """The signer's public key."""
+        return str(self.pair.public_key.to_base64().decode())
+
+    def build(self, version: str, follows: str) -> Path:
+        """The package of a version, with a migration more than each version before it."""
+        migrations = [name.replace(".", "_") for name in [*self.packages, version]]
+        path = self.directory / f"alcove-{version.replace('.', '-')}"
+        self.packages[version] = _package(path, version, follows, self.pair, migrations)
+        return self.packages[version]
 
     def update(self, path: Path) -> Update:
         """The update by a package."""
@@ -126,6 +157,17 @@ class _Run:
     def serves(self, *versions: str) -> bool:
         """Whether one of the versions serves and searches."""
         return present_version(self.info.api_url) in versions and _finds(self.document)
+
+    def is_whole(self) -> bool:
+        """Whether every function has the code of the version that answers.
+
+        `migrate` is left out: it gets the new code ahead of the others, so that no code meets an older schema.
+        """
+        with self.packages[present_version(self.info.api_url)].open("rb") as source:
+            digest = hashlib.sha256(unpack(source, "function.zip").read()).digest()
+        listed = self.cloud.functions.list_functions()["Functions"]
+        codes = {item["CodeSha256"] for item in listed if not item["FunctionName"].endswith("-migrate")}
+        return codes == {base64.b64encode(digest).decode()}
 
     def wrong_packages(self) -> None:
         """Each is refused, and nothing changes."""
@@ -141,29 +183,74 @@ class _Run:
             self.problems.append("a wrong package changed something")
         self.report(f"{_WRONG} wrong packages refused")
 
-    def killed(self, kills: int) -> None:
-        """After each kill, the old or the new version serves and searches."""
+    def killed(self, kills: int) -> str:
+        """After each kill, the old or the new version serves and searches, whole; returns the last new one."""
         self.observed.phase = "kills"
-        for number in range(kills):
-            delay = _kill(self.packages[GOOD], self.state, self.key, number)
+        done: Counter[tuple[str, str]] = Counter()
+        old, new = GOOD, "8.0.1"
+        path = self.build(new, old)
+        place = random.Random(1000)
+        while done.total() < kills:
+            step, share = place.choice(_STEPS), place.random()
+            was_killed = self.process(path, step, share)
             _settle(self.cloud)
-            if not self.serves(openapi.VERSION, GOOD):
-                self.problems.append(f"killed after {delay:.1f} s: neither version serves and searches")
-        self.report(f"{kills} updates killed")
+            version = present_version(self.info.api_url)
+            if not self.serves(old, new):
+                self.problems.append(f"killed in {step}: neither version serves and searches")
+            elif not self.is_whole():
+                self.problems.append(f"killed in {step}: functions have the code of two versions")
+            if was_killed:
+                done[(step, "new" if version == new else "old")] += 1
+                print(f"  {done.total():>4} killed in {step}: {version} serves", flush=True)
+            if version == new:
+                old, new = new, f"8.0.{len(self.packages)}"
+                path = self.build(new, old)
+        self.process(path)
+        if not self.serves(new) or not self.is_whole():
+            self.problems.append("a killed update that is done again does not end whole")
+        for step in _STEPS:
+            print(f"  killed in {step:<15} old {done[(step, 'old')]:>3}, new {done[(step, 'new')]:>3}", flush=True)
+        self.report(f"{done.total()} updates killed")
+        return new
+
+    def process(self, path: Path, step: str = "", share: float = 0.0) -> bool:
+        """Update as a process of its own; returns whether it was killed, after that share of the step.
+
+        A step lasts as long as it did the last time.
+        """
+        output = self.directory / "process.txt"
+        arguments = [sys.executable, "-c", _UPDATING, str(self.state), str(path), self.key]
+        before = _STEPS[: _STEPS.index(step)] if step else ()
+        kill_at = None
+        with output.open("w") as file:
+            process = subprocess.Popen(arguments, cwd=package.ROOT, stdout=file)
+            while process.poll() is None:
+                ended = _seconds_by_step(output.read_text())
+                if step and kill_at is None and ended.keys() >= set(before):
+                    kill_at = time.monotonic() + share * self.seconds.get(step, 1.0)
+                if kill_at is not None and time.monotonic() > kill_at:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    return True
+                time.sleep(0.02)
+        if process.returncode != 0:
+            self.problems.append(f"an update failed: {output.read_text()[-300:]}")
+        self.seconds |= _seconds_by_step(output.read_text())
+        return False
 
     def right_package(self) -> None:
-        """The update, if no killed one got to the end."""
+        """The update, which also says how long each step takes."""
         self.observed.phase = "update"
         started = time.monotonic()
-        if present_version(self.info.api_url) != GOOD:
-            self.update(self.packages[GOOD]).apply()
-        if not self.serves(GOOD):
+        self.process(self.packages[GOOD])
+        seconds = time.monotonic() - started
+        if not self.serves(GOOD) or not self.is_whole():
             self.problems.append("the new version does not serve after the update")
-        self.report(f"updated in {time.monotonic() - started:.0f} s")
+        self.report(f"updated in {seconds:.0f} s")
 
-    def broken_release(self) -> None:
+    def broken_release(self, former: str) -> None:
         """It is taken back by itself, and the history says so."""
-        broken = self.update(self.packages[BROKEN])
+        broken = self.update(self.build(BROKEN, former))
         try:
             broken.apply()
             self.problems.append("a release that does not search was kept")
@@ -171,7 +258,7 @@ class _Run:
             print(f"  taken back in {broken.seconds_back or 0:.0f} s: {error}", flush=True)
         if broken.seconds_back is None or broken.seconds_back > _UNDO_SECONDS:
             self.problems.append("taking back lasted more than two minutes")
-        if not self.serves(GOOD):
+        if not self.serves(former) or not self.is_whole():
             self.problems.append("the former version does not serve after the broken release")
         history = self.document[0].json("GET", "/updates")["items"]
         print(f"  history: {[(event['version_to'], event['status']) for event in history[:3]]}", flush=True)
@@ -200,6 +287,12 @@ def _finds(document: tuple[ApiSession, str]) -> bool:
     return any(hit["document_id"] == document[1] for hit in hits)
 
 
+def _seconds_by_step(output: str) -> dict[str, float]:
+    """How long each step lasted, of what an update reports."""
+    lines = re.findall(r"^  (\S.{27}) *([0-9.]+) s(?:  |$)", output, re.MULTILINE)
+    return {name.strip(): float(seconds) for name, seconds in lines}
+
+
 def _flipped(path: Path, state: Path, number: int) -> Path:
     """The package with one bit flipped: anywhere but in the line that minisign does not sign."""
     data = bytearray(path.read_bytes())
@@ -213,24 +306,6 @@ def _flipped(path: Path, state: Path, number: int) -> Path:
 
 def _deployed(cloud: Cloud) -> Any:
     return cloud.cloudformation.describe_stacks(StackName=f"alcove-{STAGE}")["Stacks"][0].get("Parameters")
-
-
-def _kill(path: Path, state: Path, key: str, number: int) -> float:
-    """Start the update as a process of its own and kill it after a random time; returns the seconds."""
-    code = (
-        "import sys, pathlib; from chalicelib.ops.updates.clouds import silent; from infra.local import stack; "
-        "from chalicelib.ops.updates.applying import Update; info = stack.load(pathlib.Path(sys.argv[1])); "
-        "cloud = stack.cloud_of(info.endpoint_url); "
-        "Update(cloud, 'local', pathlib.Path(sys.argv[2]), [sys.argv[3]], silent()).apply()"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(state), str(path), key], cwd=package.ROOT)
-    delay = random.Random(1000 + number).uniform(0.5, 12)
-    try:
-        process.wait(delay)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    return delay
 
 
 def _settle(cloud: Cloud) -> None:
