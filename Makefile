@@ -81,9 +81,6 @@ down: $(INSTALLED) ## stop everything; its state stays
 reset: $(INSTALLED) ## stop everything and delete its state
 	@$(BIN)/python -m $(LOCAL) reset
 
-metrics: $(INSTALLED) ## measure this machine beside `make up`, until Ctrl+C: processor, memory, disk, temperature, GPU
-	@$(BIN)/python -m infra.local.metrics
-
 release: setup ## build one signed update: VERSION=0.2.0 FOLLOWS=0.1.0..0.1.9 KEY=file of minisign's secret key; TARGET=aws, NEW_KEY=1
 	@$(BIN)/python -m infra.updates.release --key "$(KEY)" $(if $(NEW_KEY),--new-key,--version "$(VERSION)" --follows "$(FOLLOWS)") \
 	  $(if $(filter aws,$(TARGET)),--aws) $(if $(ARCH),--architecture "$(ARCH)")
@@ -183,6 +180,11 @@ deploy: setup ## deploy to AWS: STAGE=name, and at first ADMINISTRATOR_EMAIL=add
 	  $(if $(ADMINISTRATOR_EMAIL),--set "application.AdministratorEmail=$(ADMINISTRATOR_EMAIL)") \
 	  $(if $(ALARM_EMAIL),--set "monitoring.AlarmEmail=$(ALARM_EMAIL)") \
 	  $(foreach parameter,$(PARAMETERS),--set "$(parameter)")
+
+restore-stage: setup ## STAGE=name AT=2026-11-30T12:00:00Z INTO=name: that stage's database, objects and key of that time in a new stage; PARAMETERS, YES=1, PAUSED=1
+	@test -n "$(STAGE)" -a -n "$(AT)" -a -n "$(INTO)" || { echo "error: STAGE, AT and INTO are required: make restore-stage STAGE=production AT=2026-11-30T12:00:00Z INTO=restored"; exit 2; }
+	@$(BIN)/python -m infra.stage_restoring --stage "$(STAGE)" --at "$(AT)" --into "$(INTO)" $(if $(YES),--yes) \
+	  $(if $(PAUSED),--paused) $(foreach parameter,$(PARAMETERS),--set "$(parameter)")
 
 rollback: setup ## STAGE=name: return to the version before the one that runs
 	@test -n "$(STAGE)" || { echo "error: STAGE is required: make rollback STAGE=trial"; exit 2; }

@@ -26,7 +26,7 @@ from chalicelib.ops.updates.clouds import DeployError, Progress
 from chalicelib.ops.updates.clouds import silent as silent_progress
 from infra import models, package
 from infra.cloud import Cloud
-from infra.local import emulator, postgres
+from infra.local import emulator, metrics, postgres
 from infra.local.release import DATABASE, MAIL, STAGE, StackInfo, finish, release
 
 __all__ = ["DATABASE", "STAGE", "StackInfo"]
@@ -88,7 +88,7 @@ def reset(directory: Path = _STATE) -> None:
             for part in ("postgres", "aws"):
                 shutil.rmtree(directory / part, ignore_errors=True)
             # docs/tour.md writes upload.json; mail is a link into aws/.
-            for name in ("stack.json", "upload.json", "mail"):
+            for name in ("stack.json", "upload.json", "metrics.log", "mail"):
                 (directory / name).unlink(missing_ok=True)
 
 
@@ -136,6 +136,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _stop(directory: Path) -> None:
+    metrics.stop(directory)
     emulator.stop(directory / "aws")
     postgres.stop(directory / "postgres")
 
@@ -164,6 +165,7 @@ def status(directory: Path) -> dict[str, Any]:
     return {
         "postgres": [process.pid for process in postgres.processes_of(directory.absolute() / "postgres")],
         "emulator and functions": [process.pid for process in emulator.processes_of(directory.absolute() / "aws")],
+        "measurements": [process.pid for process in metrics.processes_of(directory.absolute())],
     }
 
 
@@ -204,6 +206,7 @@ def main() -> None:
     try:
         if action == "up":
             info = up(pg_port=_port("PG_PORT"), aws_port=_port("AWS_PORT"))
+            metrics.start(_STATE.absolute())
             print(
                 f"\n  console: {info.api_url}/console\n  API: {info.api_url}"
                 f"\n  administrator: {info.administrator['email']} {info.administrator['password']}"

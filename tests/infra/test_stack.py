@@ -4,13 +4,16 @@ import json
 import os
 import signal
 import stat
+import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from chalicelib.ops.updates import first_requests
-from infra.local import emulator, release, stack
+from infra.local import emulator, metrics, release, stack
+from infra.local.api_session import ApiSession
 
 pytestmark = pytest.mark.stack
 
@@ -81,13 +84,41 @@ def test_down_leaves_no_process_and_no_temporary_folder(
     for part in killed:
         os.kill(info.pids[part], signal.SIGKILL)
     stack.down(state)
-    assert stack.status(state) == {"postgres": [], "emulator and functions": []}
+    assert stack.status(state) == {"postgres": [], "emulator and functions": [], "measurements": []}
     assert not (state / "aws" / "tmp").exists()
     assert not [
         path
         for path in Path("/tmp").glob("ministack-*")
         if path.stat().st_mtime > (state / "stack.json").stat().st_mtime
     ]
+
+
+def test_the_machine_is_measured_until_the_stack_goes_down(running: stack.StackInfo, state: Path) -> None:
+    info = stack.up(state, silent=True)
+    with ApiSession.log_in_as(info.api_url, info.administrator["email"], info.administrator["password"]) as user:
+
+        def keys() -> set[str]:
+            return {key["id"] for key in user.json("GET", "/me/api-keys")["items"]}
+
+        metrics.start(state)
+        _await(lambda: any(host["cpu_percent"] is not None for host in user.json("GET", "/hosts")["items"]), state)
+        (agent,) = metrics.processes_of(state)
+        agent.kill()
+        (former,) = keys()
+        metrics.start(state)
+        _await(lambda: keys() not in (set(), {former}), state)
+        assert len(keys()) == 1, "the key of the agent that was killed is deleted"
+        assert all(host["left_at"] is None for host in user.json("GET", "/hosts")["items"])
+        metrics.stop(state)
+        assert (metrics.processes_of(state), keys()) == ([], set())
+        assert all(host["left_at"] is not None for host in user.json("GET", "/hosts")["items"])
+
+
+def _await(condition: Callable[[], bool], state: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, (state / "metrics.log").read_text()
+        time.sleep(0.1)
 
 
 def test_reset_empties_it(running: stack.StackInfo, state: Path) -> None:
