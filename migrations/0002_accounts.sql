@@ -413,7 +413,7 @@ insert into rate_limits (name, burst, every) values
     ('password', 10, '6 minutes'), ('anonymous', 60, '1 minute'), ('provider_login', 200, '1 second'),
     ('provider_key', 20, '30 seconds'), ('search', 600, '0.1 seconds'), ('document', 1000, '0.1 seconds'),
     ('ask', 120, '1 second'), ('memory', 600, '0.2 seconds'), ('webhook', 30, '10 seconds'),
-    ('recovery', 30, '20 seconds'), ('invitation', 60, '1 minute'),
+    ('recovery', 30, '20 seconds'), ('invitation', 60, '1 minute'), ('cloud_metrics', 30, '1 minute'),
     -- Counted by kind and address of e-mails: of each kind, an address gets no more (queue_mail).
     ('mail', 5, '10 minutes');
 

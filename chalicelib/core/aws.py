@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_rds import RDSClient
@@ -83,6 +84,14 @@ def cloudformation() -> "CloudFormationClient":
     import boto3
 
     return boto3.client("cloudformation", config=_config())
+
+
+@process.cached
+def cloudwatch() -> "CloudWatchClient":
+    """CloudWatch, which knows what functions, database and queues did."""
+    import boto3
+
+    return boto3.client("cloudwatch", config=_config())
 
 
 @process.cached

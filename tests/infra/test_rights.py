@@ -173,6 +173,9 @@ def _needed(handler: str, call: Call, environment: dict[str, str]) -> Iterator[R
     if call.service == "bedrock-runtime":
         yield from ((action, model) for action in actions for model in MODELS)
         return
+    if call.service == "cloudwatch":  # the action knows no resources
+        yield from ((action, "*") for action in actions)
+        return
     if call.service == "sesv2":  # the sender's address stands in the secret
         yield from ((action, "identity/*") for action in actions)
         return

@@ -1,12 +1,13 @@
 """Requests and responses about hosts, their measurements and what /metrics shows."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from chalicelib.core.models import REAL, STORABLE, Moment, Request, Resource, Text, Timestamp, matching
 
 MAX_POINTS = 2000
+MAX_CLOUD_POINTS = 500
 
 Percent = Annotated[float, Field(ge=0, le=100), REAL]
 Celsius = Annotated[float, Field(ge=-100, le=300), REAL]
@@ -105,3 +106,44 @@ class HostMetricsSeries(Resource):
     host: str
     step: int
     items: list[HostMetricsPoint]
+
+
+CloudMetricKind = Literal["function", "database", "queue"]
+
+
+class CloudMetricsQuery(Request):
+    """What CloudWatch knows from `from` to `to`, by steps of `step` seconds: at most 500 steps."""
+
+    since: Moment = Field(alias="from")
+    until: Moment = Field(alias="to")
+    step: Annotated[int, Field(ge=60, le=86400, multiple_of=60)] = 300
+    kind: CloudMetricKind | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "CloudMetricsQuery":
+        if not 0 < (self.until - self.since).total_seconds() <= MAX_CLOUD_POINTS * self.step:
+            raise ValueError(f"`to` must be after `from`, and at most {MAX_CLOUD_POINTS} steps after it")
+        return self
+
+
+class CloudMetricPoint(Resource):
+    """The value of one step."""
+
+    at: Timestamp
+    value: float
+
+
+class CloudMetric(Resource):
+    """One metric of a function, the database or a queue, oldest value first. A step without a value has no point."""
+
+    kind: CloudMetricKind
+    name: str
+    metric: str
+    items: list[CloudMetricPoint]
+
+
+class CloudMetrics(Resource):
+    """The metrics of which CloudWatch has a value."""
+
+    step: int
+    items: list[CloudMetric]

@@ -1,9 +1,16 @@
-"""Measurements of hosts over HTTP, and everything that Prometheus collects."""
+"""Measurements of hosts over HTTP, what CloudWatch knows, and everything that Prometheus collects."""
 
 from chalicelib.core import identity
 from chalicelib.core.http import Routes
-from chalicelib.ops.hosts import exposition, hosts
-from chalicelib.ops.hosts.models import HostMetricsQuery, HostMetricsSeries, Hosts, NewHostMetrics
+from chalicelib.ops.hosts import cloud_metrics, exposition, hosts
+from chalicelib.ops.hosts.models import (
+    CloudMetrics,
+    CloudMetricsQuery,
+    HostMetricsQuery,
+    HostMetricsSeries,
+    Hosts,
+    NewHostMetrics,
+)
 
 routes = Routes(__name__)
 
@@ -27,6 +34,15 @@ def list_hosts() -> Hosts:
     """Every host with its newest measurements, and since when it is silent."""
     with identity.as_caller() as conn:
         return hosts.list_all(conn)
+
+
+@routes.get("/cloud-metrics", admin=True, limit="cloud_metrics")
+def list_cloud_metrics(query: CloudMetricsQuery) -> CloudMetrics:
+    """In an account, what CloudWatch knows of functions, database and queues; 409 `cloud_metrics_off` elsewhere.
+
+    CloudWatch charges for each request, about 0.0006 USD with every kind.
+    """
+    return cloud_metrics.read(query)
 
 
 @routes.get("/metrics", admin=True, scope="metrics", media_type=exposition.MEDIA_TYPE)

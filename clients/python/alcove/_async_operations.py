@@ -602,6 +602,22 @@ class AsyncOperations(ABC):
         """List every budget, newest first."""
         return await self.call(request("GET", "/budgets", query={"limit": limit, "cursor": cursor}), models.BudgetPage)
 
+    async def list_cloud_metrics(
+        self,
+        *,
+        from_: datetime,
+        to: datetime,
+        step: int | Unset = UNSET,
+        kind: Literal["function", "database", "queue"] | Unset = UNSET,
+    ) -> models.CloudMetrics:
+        """In an account, what CloudWatch knows of functions, database and queues; 409 `cloud_metrics_off`
+        elsewhere. CloudWatch charges for each request, about 0.0006 USD with every kind.
+        """
+        return await self.call(
+            request("GET", "/cloud-metrics", query={"from": from_, "to": to, "step": step, "kind": kind}),
+            models.CloudMetrics,
+        )
+
     async def get_comparison(self, comparison_id: UUID | str) -> models.PairwiseComparison:
         """Get a comparison with its answers. The variants are named after the vote."""
         return await self.call(

@@ -596,6 +596,22 @@ class Operations(ABC):
         """List every budget, newest first."""
         return self.call(request("GET", "/budgets", query={"limit": limit, "cursor": cursor}), models.BudgetPage)
 
+    def list_cloud_metrics(
+        self,
+        *,
+        from_: datetime,
+        to: datetime,
+        step: int | Unset = UNSET,
+        kind: Literal["function", "database", "queue"] | Unset = UNSET,
+    ) -> models.CloudMetrics:
+        """In an account, what CloudWatch knows of functions, database and queues; 409 `cloud_metrics_off`
+        elsewhere. CloudWatch charges for each request, about 0.0006 USD with every kind.
+        """
+        return self.call(
+            request("GET", "/cloud-metrics", query={"from": from_, "to": to, "step": step, "kind": kind}),
+            models.CloudMetrics,
+        )
+
     def get_comparison(self, comparison_id: UUID | str) -> models.PairwiseComparison:
         """Get a comparison with its answers. The variants are named after the vote."""
         return self.call(

@@ -514,6 +514,21 @@ class ChunkPage(BaseModel):
     """
 
 
+class CloudMetricPoint(BaseModel):
+    """
+    The value of one step.
+    """
+
+    at: AwareDatetime
+    """
+    The beginning of the step.
+    """
+    value: float
+    """
+    The value.
+    """
+
+
 class CodeProof(BaseModel):
     """
     A code that the app shows.
@@ -4955,6 +4970,7 @@ class Problem(BaseModel):
         "alerts_by_email_off",
         "telegram_failed",
         "telegram_incomplete",
+        "cloud_metrics_off",
         "updates_off",
     ]
     """
@@ -8185,6 +8201,44 @@ class ChatMessage(BaseModel):
     content: str | list[TextPart] | None = None
     """
     The text, or its parts.
+    """
+
+
+class CloudMetric(BaseModel):
+    """
+    One metric of a function, the database or a queue, oldest value first. A step without a value has no point.
+    """
+
+    kind: Literal["function", "database", "queue"] = Field(..., examples=["function"])
+    """
+    What it is measured of.
+    """
+    name: str
+    """
+    The function's or the queue's name without `alcove-<stage>-`; `database` for the database.
+    """
+    metric: str
+    """
+    Of a function `invocations`, `errors`, `throttles` (sums), `duration_ms` (mean) and `duration_ms_max`; of the database `capacity_acu`, `cpu_percent` (means), each with `_max`, and `connections` (the most); of a queue `messages_visible` and `oldest_message_seconds` (the most).
+    """
+    items: list[CloudMetricPoint]
+    """
+    The points, oldest first.
+    """
+
+
+class CloudMetrics(BaseModel):
+    """
+    The metrics of which CloudWatch has a value.
+    """
+
+    step: int
+    """
+    How many seconds one point stands for.
+    """
+    items: list[CloudMetric]
+    """
+    The metrics, by thing. One without a value in all the time is left out.
     """
 
 

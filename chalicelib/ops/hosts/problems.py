@@ -1,0 +1,7 @@
+"""Error codes of what CloudWatch knows."""
+
+from chalicelib.core import errors
+
+errors.register(
+    cloud_metrics_off=(409, "This deployment is not in an AWS account: there is no CloudWatch that knows it."),
+)
