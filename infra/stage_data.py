@@ -42,10 +42,9 @@ class StageData:
         self._bucket = documents_bucket(cloud, stage)
         self._keys: list[str] = []
         if stacks.stands(cloud, f"alcove-{stage}"):
-            stored_template = cloud.cloudformation.describe_stack_resource(
-                StackName=f"alcove-{stage}", LogicalResourceId="MasterKey"
-            )
-            self._keys = [stored_template["StackResourceDetail"]["PhysicalResourceId"]]
+            # One that uses the key of a former deployment has none of its own.
+            listed = cloud.cloudformation.describe_stack_resources(StackName=f"alcove-{stage}")["StackResources"]
+            self._keys = [item["PhysicalResourceId"] for item in listed if item["LogicalResourceId"] == "MasterKey"]
 
     def describe(self) -> list[str]:
         """A line for each thing."""

@@ -97,8 +97,18 @@ def _text(value: Any) -> str:
     return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
-def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -> Values:
-    """Deploy every part of the stage, migrate, and see that it answers; returns what the parts give."""
+def up(
+    cloud: Cloud,
+    stage: Stage,
+    built: package.Package,
+    progress: Progress,
+    prepare: Callable[[Values, str], None] | None = None,
+) -> Values:
+    """Deploy every part of the stage, migrate, and see that it answers; returns what the parts give.
+
+    `prepare` is called with these and the application's template when everything stands, before the first requests,
+    which a paused stage does not get.
+    """
     with progress.step("upload"):
         keys = deploy.upload(cloud, built)
         templates = {part: deploying.upload_file(cloud, part, path) for part, path in _templates().items()}
@@ -110,8 +120,11 @@ def up(cloud: Cloud, stage: Stage, built: package.Package, progress: Progress) -
             outputs |= _application(cloud, stage, keys, outputs | chosen_values, progress)
         else:
             outputs |= _part(cloud, stage, part, templates[part], outputs, progress)
-    # With a domain the API has no other address, and the edge comes after the application.
-    _try_out(cloud, outputs, progress)
+    if prepare is not None:
+        prepare(outputs, keys["template"])
+    if stage.parts[APPLICATION].get("Paused") != "true":
+        # With a domain the API has no other address, and the edge comes after the application.
+        _try_out(cloud, outputs, progress)
     _record(cloud, stage, keys, outputs)
     _mention_leftovers(cloud, stage, progress)
     return outputs
@@ -276,7 +289,8 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     for part in reversed(PARTS):
         with progress.step(f"delete {part}"):
             stacks.delete(cloud, stage.stack(part))
-    cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"deployments/{stage.name}.json")
+    for kind in ("deployments", "restores"):
+        cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"{kind}/{stage.name}.json")
     if data:
         with progress.step("delete data"):
             remaining.delete()

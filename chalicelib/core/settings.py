@@ -41,6 +41,8 @@ class Settings:
     # Without its secret a login provider is off.
     oidc_secret: str = ""
     github_secret: str = ""
+    # How long a replaced file is kept: as long as the database can be restored to its time.
+    former_version_days: str = "0"
     # `true` or `false`: whether a document is deleted with its object under inbox/.
     inbox_deletions: str = "false"
     # Without its secret no e-mail is sent.
@@ -51,6 +53,8 @@ class Settings:
     signers: str = ""
     artefact_bucket: str = ""
     stack_role: str = ""
+    # `true` where CloudWatch knows this deployment: in an account.
+    cloud_metrics: str = "false"
     embedder_queue: str = ""
     embedder_job: str = ""
     # Origins whose pages may read responses, with commas between; `*` for all.

@@ -66,6 +66,25 @@ def smoke() -> int:
         return smoke_test.search(conn)
 
 
+def restore_objects(event: dict[str, Any]) -> dict[str, Any]:
+    """A step of infra/stage_restoring.py, in a stage whose database was restored.
+
+    With `after` and `amount`: the next keys of documents' objects with the versions that the documents refer to, null
+    for an upload that waits. With `versions`, each a key, the former version and the new one: the documents refer to
+    the new ones, so that nothing is ingested again.
+    """
+    with connection.connect(_owner()) as conn:
+        if "versions" not in event:
+            page = {"after": event["after"], "amount": event["amount"]}
+            return {"objects": [list(row) for row in conn.execute(queries.object_references, page).fetchall()]}
+        params = [{"key": key, "before": before, "now": now} for key, before, now in event["versions"]]
+        with conn.transaction(), conn.cursor() as cursor:
+            cursor.execute(queries.stop_triggers)
+            cursor.executemany(queries.set_object_version, params)
+            cursor.execute(queries.start_triggers)
+        return {"changed": len(params)}
+
+
 def _owner() -> Login:
     return logins.of(logins.OWNER, settings().owner_secret)
 

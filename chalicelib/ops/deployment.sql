@@ -41,3 +41,20 @@ select end_login_locks(a.id) from account a
 
 -- name: set_registration
 update static_config set registration_open = %(open)s where registration_open <> %(open)s
+
+-- name: object_references
+select object_key, object_version from documents
+ where object_key > %(after)s and (object_version is not null or status = 'pending')
+ order by object_key limit %(amount)s
+
+-- name: stop_triggers
+alter table documents disable trigger user
+
+-- name: set_object_version
+with moved as (
+    update documents set object_version = %(now)s where object_key = %(key)s and object_version = %(before)s returning id)
+update recognised_pages r set object_version = %(now)s from moved m
+ where r.document_id = m.id and r.object_version = %(before)s
+
+-- name: start_triggers
+alter table documents enable trigger user

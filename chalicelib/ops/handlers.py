@@ -27,7 +27,8 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
 
     With `unlock`, the e-mail address or username of an account: end the account's locks, for an operator. With
     `history`: store what an update did. With `smoke`: search with this version's code. With `probe`: create or erase
-    the account of the first requests.
+    the account of the first requests. With `restoring`: which objects the documents of a restored database refer to, or
+    the versions that these have in the new bucket.
     """
     from chalicelib.ops import deployment, rotation
 
@@ -43,6 +44,8 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
         return {"searches": deployment.smoke()}
     if "probe" in event:
         return deployment.probe(event["probe"])
+    if "restoring" in event:
+        return deployment.restore_objects(event["restoring"])
     migrated = deployment.migrate()
     tick_requests.request()
     return migrated

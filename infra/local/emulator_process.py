@@ -89,6 +89,22 @@ def _repair_concurrency() -> None:
     functions._sqs_esm_concurrency = limit_of
 
 
+def _repair_paused_queues() -> None:
+    """Have a mapping that a template makes with `Enabled: false` say so: it reads nothing, and said `Enabled`."""
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+
+    handler = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    create = handler["create"]
+
+    def with_state(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        mapping, attributes = create(logical_id, properties, stack)
+        lambda_svc._esms[mapping]["State"] = "Enabled" if properties.get("Enabled", True) else "Disabled"
+        return mapping, attributes
+
+    handler["create"] = provisioners._lambda_esm_create = with_state
+
+
 def _repair_batch_permissions() -> None:
     """Have rights count as at AWS for requests about several things at once.
 
@@ -114,7 +130,7 @@ def _repair_master_secrets() -> None:
 
     The emulator stores a database of a stack as a record without a server, so the secret is never read.
     """
-    from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+    from ministack.services.cloudformation import provisioners
 
     def with_secret(attributes: Any, arn: str) -> Any:
         def attributes_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -310,6 +326,7 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: _save_now(directory, blobs))
     ministack.core.lambda_runtime.zipfile = _Zipfile()
     _repair_concurrency()
+    _repair_paused_queues()
     _repair_batch_permissions()
     _repair_master_secrets()
     _repair_imports()

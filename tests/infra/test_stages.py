@@ -134,6 +134,8 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in handed}
     for name in ("SubnetIds", "FunctionGroupId", "DatabaseResourceId"):
         assert parameters[name] == account.provided[name] != ""
+    # Replaced files are kept as long as the database's backups.
+    assert parameters["BackupDays"] == account.stage.parts["database"]["BackupDays"]
     role = account.cloud.functions.get_function(FunctionName=f"alcove-{STAGE}-api")["Configuration"]["Role"]
     attached = account.client("iam").list_attached_role_policies(RoleName=role.rsplit("/")[-1])["AttachedPolicies"]
     assert ["NetworkPolicy" in policy["PolicyName"] for policy in attached] == [True]

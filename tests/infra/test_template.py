@@ -15,6 +15,7 @@ from samtranslator.translator.translator import Translator
 
 from chalicelib.core import errors, settings
 from chalicelib.ops import handlers
+from chalicelib.ops.hosts import cloud_metrics
 from infra import bill, package, snapshot, stages
 
 FUNCTIONS = {
@@ -170,7 +171,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_REGISTRATION_OPEN",
         },
         "Ingest": {"ALCOVE_INBOX_DELETIONS"},
-        "Tick": {"ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB", "ALCOVE_MAIL_SECRET"},
+        "Tick": {"ALCOVE_FORMER_VERSION_DAYS", "ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB", "ALCOVE_MAIL_SECRET"},
         "APIHandler": {
             "ALCOVE_OIDC_SECRET",
             "ALCOVE_GITHUB_SECRET",
@@ -178,6 +179,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_ALLOWED_ORIGINS",
             "ALCOVE_DATABASE_WAIT_SECONDS",
             "ALCOVE_UPDATES_BUCKET",
+            "ALCOVE_CLOUD_METRICS",
         },
         "Update": {"ALCOVE_UPDATES_BUCKET", "ALCOVE_SIGNERS", "ALCOVE_ARTEFACT_BUCKET", "ALCOVE_STACK_ROLE"},
     }
@@ -209,7 +211,8 @@ def test_a_role_names_its_actions_and_resources(template: Template, role: str) -
     for statement in _statements(_of_type(template, "AWS::IAM::Role")[role]):
         assert statement["Effect"] == "Allow"
         assert not [action for action in _list(statement["Action"]) if "*" in action]
-        has_resources = statement["Action"] != "cloudformation:GetTemplateSummary"
+        # Two actions know no resources (Service Authorization Reference).
+        has_resources = statement["Action"] not in ("cloudformation:GetTemplateSummary", "cloudwatch:GetMetricData")
         assert ("*" not in _list(statement["Resource"])) == has_resources
         assert statement["Resource"]
 
@@ -332,7 +335,8 @@ def test_the_bucket_is_private_versioned_encrypted_and_kept(template: Template) 
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
-    assert rules["noncurrent-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    # RDS restores as far back.
+    assert rules["noncurrent-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 35}
     assert rules["abandoned-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
@@ -472,3 +476,10 @@ def test_pages_may_use_the_bucket_as_the_parameter_says(template: dict[str, Any]
     assert rule["AllowedOrigins"] == {"Ref": "AllowedOrigins"}
     assert set(rule["AllowedMethods"]) == {"PUT", "GET"}
     assert "AllowedOrigins" in str(template["Conditions"]["HasPages"])
+
+
+def test_cloudwatch_is_asked_about_every_function_and_queue(template: Template) -> None:
+    functions = [item["FunctionName"]["Fn::Sub"] for item in _of_type(template, "AWS::Serverless::Function").values()]
+    queues = [item["QueueName"]["Fn::Sub"] for item in _of_type(template, "AWS::SQS::Queue").values()]
+    assert sorted(functions) == sorted(f"alcove-${{Stage}}-{name}" for name in cloud_metrics.FUNCTIONS)
+    assert sorted(queues) == sorted(f"alcove-${{Stage}}-{name}" for name in cloud_metrics.QUEUES)

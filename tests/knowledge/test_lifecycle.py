@@ -9,7 +9,7 @@ import boto3
 import httpx
 import pytest
 
-from chalicelib.core import connection, repairs
+from chalicelib.core import connection, process, repairs
 from chalicelib.knowledge.documents import bucket, documents
 from chalicelib.knowledge.documents import repairs as document_repairs
 from chalicelib.knowledge.ingestion import claims, ingestion, storage
@@ -421,11 +421,40 @@ def test_an_upload_that_lands_during_the_sweep_is_kept(service: Service) -> None
     objects, reached = bucket.versions_after("", 1000)
     assert ([len(stored.older) for stored in objects], reached) == ([1], "")
     user.put(f"/documents/{pump}/content", {"content": PUMP + " Newest."})
-    bucket.delete_older(objects)
+    bucket.delete_older(objects, datetime.now(UTC), most=0)
     service.pump_ingest()
     assert user.get(f"/documents/{pump}/content").json["text"] == PUMP + " Newest."
     assert repairs.run("sweep_bucket")["sweep_bucket"] == 1
     assert _keys(service) == {f"documents/{pump}": 1}
+
+
+def test_former_files_stay_while_the_database_can_be_restored_to_their_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALCOVE_FORMER_VERSION_DAYS", "7")
+    monkeypatch.setattr(document_repairs, "_FORMER_AT_MOST", 2)
+    monkeypatch.setattr(document_repairs, "SWEEP_PAUSE", timedelta(0))
+    process.forget()
+    user = service.user()
+    key = f"documents/{user.add('Pump', PUMP)['id']}"
+    for text in ("One.", "Two.", "Three."):
+        user.put(f"/{key}/content", {"content": text})
+        service.pump_ingest()
+    repairs.run("sweep_bucket")
+    assert _keys(service) == {key: 3}, "the latest two of three former files"
+    ((stored,), _) = bucket.versions_after("", 1000)
+    (two, replaced_last), (one, replaced_first) = stored.older
+    assert replaced_last == stored.stored_at, "a file is former from the moment at which the next one came"
+    s3 = boto3.client("s3")
+    texts = [s3.get_object(Bucket=service.bucket, Key=key, VersionId=old)["Body"].read() for old in (two, one)]
+    assert texts == [b"Two.", b"One."]
+    bucket.delete_older([stored], replaced_first - timedelta(microseconds=1), most=2)
+    assert _keys(service) == {key: 3}
+    bucket.delete_older([stored], replaced_first, most=2)
+    assert _keys(service) == {key: 2}
+    user.delete("/me")
+    repairs.run("delete_objects")
+    assert _keys(service) == {}, "an erased person's former files go with the present ones"
 
 
 def test_objects_without_a_document_are_recorded_and_deleted_a_day_later(

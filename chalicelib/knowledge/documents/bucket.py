@@ -40,12 +40,15 @@ class Download:
 
 @dataclass(slots=True)
 class Versions:
-    """An object with all its versions: the newest (None after a deletion), the time of the newest, and older ones."""
+    """An object with all its versions: the newest (None after a deletion), the time of the newest, and older ones.
+
+    The older ones have the time at which each was replaced or deleted, the newest of them first.
+    """
 
     key: str
     newest: str | None
     stored_at: datetime
-    older: list[str]
+    older: list[tuple[str, datetime]]
 
 
 def key_of(document_id: UUID) -> str:
@@ -168,17 +171,19 @@ def versions_after(key: str, most: int) -> tuple[list[Versions], str]:
     more than `most` are left out.
     """
     page = aws.s3().list_object_versions(Bucket=settings().bucket, Prefix=_PREFIX, KeyMarker=key, MaxKeys=most)
+    markers = {marker["VersionId"] for marker in page.get("DeleteMarkers", [])}
+    listed = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    listed.sort(key=lambda version: (version["IsLatest"], version["LastModified"]), reverse=True)
     versions_by_key: dict[str, Versions] = {}
-    for is_marker, kind in ((False, page.get("Versions", [])), (True, page.get("DeleteMarkers", []))):
-        for version in kind:
-            entry = versions_by_key.setdefault(
-                version["Key"], Versions(version["Key"], None, version["LastModified"], [])
-            )
-            if not version["IsLatest"]:
-                entry.older.append(version["VersionId"])
-                continue
-            entry.stored_at = version["LastModified"]
-            entry.newest = None if is_marker else version["VersionId"]
+    replaced_at: dict[str, datetime] = {}
+    for version in listed:
+        key, version_id = version["Key"], version["VersionId"]
+        if key in versions_by_key:
+            versions_by_key[key].older.append((version_id, replaced_at[key]))
+        else:
+            newest_id = None if version_id in markers else version_id
+            versions_by_key[key] = Versions(key, newest_id, version["LastModified"], [])
+        replaced_at[key] = version["LastModified"]
     stored_objects = [versions_by_key[name] for name in sorted(versions_by_key)]
     if not page.get("IsTruncated"):
         return stored_objects, ""
@@ -202,10 +207,18 @@ def listed_after(prefix: str, key: str, most: int) -> tuple[list[StoredObject], 
     return listed, contents[-1]["Key"] if page.get("IsTruncated") and contents else ""
 
 
-def delete_older(stored_objects: Iterable[Versions]) -> None:
-    """Permanently delete all versions but the newest of each object. Raises Unavailable when one is not deleted."""
+def delete_older(stored_objects: Iterable[Versions], before: datetime, most: int) -> None:
+    """Permanently delete the versions that were replaced until `before`, and all but the `most` latest of the others.
+
+    The newest version of each object stays. Raises Unavailable when one is not deleted.
+    """
     objects.delete_versions(
-        [{"Key": stored.key, "VersionId": old} for stored in stored_objects for old in stored.older]
+        [
+            {"Key": stored.key, "VersionId": old}
+            for stored in stored_objects
+            for place, (old, replaced_at) in enumerate(stored.older)
+            if replaced_at <= before or place >= most
+        ]
     )
 
 

@@ -3,10 +3,11 @@
 Both work in bounded steps. verify_documents (ingestion) finds rows without an object.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.core import identity, rows, sql
 from chalicelib.core.repairs import repair
+from chalicelib.core.settings import settings
 from chalicelib.knowledge.documents import bucket, contents, inbox
 
 queries = sql.load(__file__)
@@ -21,6 +22,8 @@ SWEEP_PAUSE = timedelta(hours=6)
 # operator can react to the event first.
 ORPHAN_DELETE_AFTER = timedelta(hours=1)
 ORPHAN_DELAY = timedelta(days=1)
+# The most former versions of one object that are kept: how often somebody replaces a document must not fill the bucket.
+_FORMER_AT_MOST = 10
 
 
 @repair
@@ -50,7 +53,7 @@ def sweep_bucket() -> int:
     """Compare some of the bucket's objects with the documents; returns how many.
 
     An object without a document is recorded as an event and deleted a day later. Older versions are deleted when the
-    newest version has been ingested.
+    newest version has been ingested, and in an account once the database cannot be restored to their time.
     """
     compared = 0
     for _ in range(_PAGES_PER_MINUTE):
@@ -74,5 +77,6 @@ def _sweep_page(after: str) -> int:
     }
     with identity.as_nobody() as conn:
         handled = {row[0] for row in conn.execute(queries.sweep_objects, params).fetchall()}
-    bucket.delete_older(stored for stored in objects if stored.key in handled)
+    before = datetime.now(UTC) - timedelta(days=int(settings().former_version_days))
+    bucket.delete_older((stored for stored in objects if stored.key in handled), before, _FORMER_AT_MOST)
     return len(objects)

@@ -205,7 +205,8 @@ def complete_document_parts(document_id: UUID) -> Document:
 def list_document_versions(document_id: UUID, query: PageQuery) -> Page[DocumentVersion]:
     """When which bytes of a document became searchable, and who sent them; newest first, at most the last 100.
 
-    The bytes of former versions are not kept. A document that moves to another space keeps its present version only.
+    No route returns the bytes of former versions. A document that moves to another space keeps its present version
+    only.
     """
     with identity.as_caller() as conn:
         return documents.versions(conn, document_id, query)

@@ -1556,8 +1556,8 @@ class AsyncOperations(ABC):
         self, document_id: UUID | str, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.DocumentVersionPage:
         """When which bytes of a document became searchable, and who sent them; newest first, at most the last
-        100. The bytes of former versions are not kept. A document that moves to another space keeps
-        its present version only.
+        100. No route returns the bytes of former versions. A document that moves to another space
+        keeps its present version only.
         """
         return await self.call(
             request(
