@@ -156,14 +156,24 @@ class _Run:
 
     def serves(self, *versions: str) -> bool:
         """Whether one of the versions serves and searches."""
-        return present_version(self.info.api_url) in versions and _finds(self.document)
+        return self.version() in versions and _finds(self.document)
+
+    def version(self) -> str:
+        """The version that serves. DeployError when none says so in two minutes: a slow answer is no failure here."""
+        deadline = time.monotonic() + rollout._TIMEOUT_SECONDS
+        while True:
+            try:
+                return present_version(self.info.api_url)
+            except DeployError:
+                if time.monotonic() > deadline:
+                    raise
 
     def is_whole(self) -> bool:
         """Whether every function has the code of the version that answers.
 
         `migrate` is left out: it gets the new code ahead of the others, so that no code meets an older schema.
         """
-        with self.packages[present_version(self.info.api_url)].open("rb") as source:
+        with self.packages[self.version()].open("rb") as source:
             digest = hashlib.sha256(unpack(source, "function.zip").read()).digest()
         listed = self.cloud.functions.list_functions()["Functions"]
         codes = {item["CodeSha256"] for item in listed if not item["FunctionName"].endswith("-migrate")}
@@ -194,7 +204,7 @@ class _Run:
             step, share = place.choice(_STEPS), place.random()
             was_killed = self.process(path, step, share)
             _settle(self.cloud)
-            version = present_version(self.info.api_url)
+            version = self.version()
             if not self.serves(old, new):
                 self.problems.append(f"killed in {step}: neither version serves and searches")
             elif not self.is_whole():
