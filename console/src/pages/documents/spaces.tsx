@@ -42,11 +42,17 @@ async function withAll(ids: string[], action: Omit<Schemas["BulkRequest"], "docu
 /** Save the original of each document. The bucket sends them, so a link is followed for each. */
 export async function downloadAll(ids: string[]): Promise<void> {
   const originals = (await withAll(ids, { action: "download" })).flatMap((result) => result.originals ?? []);
+  const failures: unknown[] = [];
   for (const original of originals) {
-    const response = await fetch(original.url);
-    if (!response.ok) throw new Refusal(response.status, "", t("documents.not.loaded", { title: original.filename }));
-    save(original.filename, original.content_type, new Uint8Array(await response.arrayBuffer()));
+    try {
+      const response = await fetch(original.url);
+      if (!response.ok) throw new Refusal(response.status, "", t("documents.not.loaded", { title: original.filename }));
+      save(original.filename, original.content_type, new Uint8Array(await response.arrayBuffer()));
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  complainAboutEach(failures);
 }
 
 /** Asks who can read the documents from now on, and moves them. */
