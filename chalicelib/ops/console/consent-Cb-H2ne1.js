@@ -1,0 +1,1 @@
+export{n as finishConsent}from"./consent-DR-tWT04.js";
