@@ -93,7 +93,7 @@ MOVE_OPTIONS := NAME STAGE FILES FILES_ENDPOINT VECTORS KEY OWNER ISSUER TIME_ZO
 MOVE = PYTHONPATH=.local/models $(BIN)/python -m importers $(1) --from "$(FROM)" --source "$(SOURCE)" \
   $(foreach option,$(MOVE_OPTIONS),$(if $($(option)),--$(subst _,-,$(shell echo $(option) | tr A-Z a-z)) "$($(option))"))
 
-import: setup ## move in from FROM=archi|echomind|aichat|arasul|knowledge SOURCE=postgresql://…, or FROM=alcove SOURCE=folder; FILES, VECTORS, KEY, OWNER, DRY_RUN=1
+import: setup ## move in from FROM=archi|echomind|aichat|arasul|knowledge SOURCE=postgresql://…, or FROM=alcove|organisation SOURCE=folder; FILES, VECTORS, KEY, OWNER, DRY_RUN=1
 	@$(call MOVE,import) $(if $(DRY_RUN),--dry-run)
 
 import-verify: setup ## compare what was moved in with FROM=system SOURCE=postgresql://…, by counts and hashes

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from importers import alcove, destination, engine, exported, report, verify
+from importers import alcove, destination, engine, exported, organisation, report, verify
 from importers.files import open_files
 from importers.move import Move, MoveError
 from importers.qdrant import Qdrant
@@ -15,7 +15,13 @@ from importers.qdrant import Qdrant
 if TYPE_CHECKING:
     import psycopg
 
-SYSTEMS = ("archi", "echomind", "aichat", "arasul", "knowledge", "alcove")
+SYSTEMS = ("archi", "echomind", "aichat", "arasul", "knowledge", "alcove", "organisation")
+
+# Systems whose source is a folder: the keys of the tables, and what it is an export of.
+_EXPORTS = {
+    "alcove": (alcove.KEYS, exported.ACCOUNT),
+    "organisation": (organisation.KEYS, exported.ORGANISATION),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,11 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _reader(options: argparse.Namespace) -> "psycopg.Connection[Any]":
     """The source as a connection. An export gets a name of its account's own, and its files lie in its folder."""
-    if options.system != "alcove":
+    if options.system not in _EXPORTS:
         return read(options.source)
+    keys, of = _EXPORTS[options.system]
     folder, reader = Path(options.source), destination.owner()
-    account = exported.load(reader, folder, alcove.KEYS)
-    options.name = options.name or f"alcove-{account}"
+    name = exported.load(reader, folder, keys, of)
+    options.name = options.name or f"alcove-{name}"
     options.files = options.files or str(folder / "files")
     return reader
 
@@ -107,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source",
         required=True,
-        help="its database, postgresql://user:password@host/name; of alcove the folder of an export",
+        help="its database, postgresql://user:password@host/name; of alcove and organisation the folder of an export",
     )
     parser.add_argument("--name", help="what this source is called here, when there are two of one system")
     parser.add_argument("--stage", help="the stage in an account; without it the stack of this machine")

@@ -1,4 +1,4 @@
-"""Alcove itself: what `alcove export` wrote of one account.
+"""Alcove itself: what `alcove export` wrote of one account; `organisation` reads that of a whole organisation.
 
 One module because what comes back of each table, and what does not, is read as one list.
 
@@ -10,23 +10,24 @@ addresses and logs are not taken from it (LEFT, and `changes` of TABLES).
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import LiteralString
+from uuid import UUID
 
 from chalicelib.core import sql
 from importers import papers, people, talks
 from importers.ids import key_hash
 from importers.left import left
 from importers.move import Move
-from importers.records import Json, NewRow, Row, Skipped, Step, Target
+from importers.records import Json, Row, Skipped, Step, Target
 
 queries = sql.load(__file__)
 
-_ORDER: Sequence[tuple[LiteralString, LiteralString]] = (("key", "text"),)
+ORDER: Sequence[tuple[LiteralString, LiteralString]] = (("key", "text"),)
 _OVER = {"completed", "failed", "cancelled", "stopped"}
-_UNREAD = "it is made anew here"
-_LOG = "a log of what the other service saw, and a file is no witness"
+UNREAD = "it is made anew here"
+LOG = "a log of what the other service saw, and a file is no witness"
 _SECRET = "its secret is not part of an export: it is entered or made anew"  # noqa: S105 — a sentence
 _RIGHT = "a right, which an administrator gives here"
-_MOMENT = "it belongs to a moment of the other service"
+MOMENT = "it belongs to a moment of the other service"
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,19 @@ class Default:
     """In `changes`: this service sets the column itself."""
 
 
-def _deleted(row: Mapping[str, Json]) -> str | None:
+@dataclass(frozen=True)
+class Holder:
+    """Whose a row becomes: its space, and what a column that names a person becomes."""
+
+    space_id: int
+    person: Callable[[Row, str], UUID | None]
+
+
+def deleted(row: Mapping[str, Json]) -> str | None:
     return "it is deleted there" if row.get("deleted_at") else None
 
 
-def _unfinished(row: Mapping[str, Json]) -> str | None:
+def unfinished(row: Mapping[str, Json]) -> str | None:
     return None if row.get("status") in _OVER else "it had not ended"
 
 
@@ -65,14 +74,16 @@ def _concealed(row: Mapping[str, Json]) -> str | None:
 
 
 def _job(row: Mapping[str, Json]) -> str | None:
-    return _unfinished(row) or _concealed(row)
+    return unfinished(row) or _concealed(row)
 
 
+# Columns that name a person.
+PEOPLE = ("user_id", "owner_id", "created_by")
 _CONVERSATION = {"conversation_id": "conversations"}
 _MESSAGE = _CONVERSATION | {"message_id": "messages"}
 _JOB = {"job_id": "llm_jobs"}
-_LEASE = dict.fromkeys(("lease_token", "leased_until", "attempts"), Default)
-_CONNECTOR = dict.fromkeys(("mirrors_readers", "allow_private_addresses", "ends_consent"), False)
+LEASE = dict.fromkeys(("lease_token", "leased_until", "attempts"), Default)
+CONNECTOR = dict.fromkeys(("mirrors_readers", "allow_private_addresses", "ends_consent"), False)
 _INGESTION = (
     "object_version",
     "duplicate_of",
@@ -101,14 +112,14 @@ TABLES = (
     Table(
         "connectors",
         may={"repository_id": "repositories"},
-        changes={"status": "disabled", "master_key": Default, "next_run_at": None, "failures": Default} | _CONNECTOR,
+        changes={"status": "disabled", "master_key": Default, "next_run_at": None, "failures": Default} | CONNECTOR,
     ),
     Table(
         "documents",
         may={"connector_id": "connectors"},
-        changes=dict.fromkeys(_INGESTION, Default) | _LEASE,
+        changes=dict.fromkeys(_INGESTION, Default) | LEASE,
         volatile=frozenset({"size_bytes", "content_type", "updated_at", "title"}),
-        skip=_deleted,
+        skip=deleted,
     ),
     Table(
         "repo_documents",
@@ -122,12 +133,12 @@ TABLES = (
         {"connector_id": "connectors", "document_id": "documents"},
         changes={"run_id": None},
     ),
-    Table("sync_runs", needs={"connector_id": "connectors"}, changes=_LEASE | {"cursor": None}, skip=_unfinished),
+    Table("sync_runs", needs={"connector_id": "connectors"}, changes=LEASE | {"cursor": None}, skip=unfinished),
     Table(
         "conversations",
         changes={"message_count": Default, "last_message_at": Default, "assistant_id": None},
         volatile=frozenset({"updated_at"}),
-        skip=_deleted,
+        skip=deleted,
     ),
     Table("messages", needs=_CONVERSATION, changes={"parent_message_id": Default}),
     Table("feedback", needs=_MESSAGE),
@@ -151,7 +162,7 @@ TABLES = (
     ),
     Table("eval_sets"),
     Table("eval_questions", needs={"set_id": "eval_sets"}, may={"message_id": "messages"}),
-    Table("eval_runs", needs={"set_id": "eval_sets"}, skip=_unfinished),
+    Table("eval_runs", needs={"set_id": "eval_sets"}, skip=unfinished),
     Table(
         "eval_results",
         ("run_id", "question_id"),
@@ -159,41 +170,41 @@ TABLES = (
     ),
 )
 # Tables of an export that are not read back, and why.
-LEFT = {
+LEFT: Mapping[LiteralString, str] = {
     "ab_comparisons": "its variants belong to the other service, and both answers are messages",
-    "account_tokens": _MOMENT,
+    "account_tokens": MOMENT,
     "api_keys": _SECRET,
-    "audit_logs": _LOG,
+    "audit_logs": LOG,
     "budgets": _RIGHT,
-    "config_audit": _LOG,
+    "config_audit": LOG,
     "conversation_shares": "who reads a conversation here is decided here: it is shared anew",
-    "document_chunks": f"{_UNREAD}, of the document's bytes",
-    "document_versions": _LOG,
-    "document_texts": f"{_UNREAD}, of the document's bytes, or in their place where the file is missing",
-    "email_changes": _MOMENT,
-    "embedding_requests": _MOMENT,
+    "document_chunks": f"{UNREAD}, of the document's bytes",
+    "document_texts": f"{UNREAD}, of the document's bytes, or in their place where the file is missing",
+    "document_versions": LOG,
+    "email_changes": MOMENT,
+    "embedding_requests": MOMENT,
     "eval_schedules": "it would spend money unasked: it is made anew",
-    "event_streams": _MOMENT,
-    "idempotency_keys": _MOMENT,
-    "inbox_objects": _MOMENT,
-    "ingestion_turns": _MOMENT,
-    "login_attempts": _LOG,
-    "login_sources": _LOG,
+    "event_streams": MOMENT,
+    "idempotency_keys": MOMENT,
+    "inbox_objects": MOMENT,
+    "ingestion_turns": MOMENT,
+    "login_attempts": LOG,
+    "login_sources": LOG,
     "memberships": _RIGHT,
-    "outgoing_mails": _MOMENT,
+    "outgoing_mails": MOMENT,
     "password_history": _SECRET,
     "provider_keys": _SECRET,
-    "provider_logins": _MOMENT,
-    "queue_turns": _MOMENT,
-    "recognised_pages": f"{_UNREAD}, of the document's bytes",
+    "provider_logins": MOMENT,
+    "queue_turns": MOMENT,
+    "recognised_pages": f"{UNREAD}, of the document's bytes",
     "recovery_codes": _SECRET,
     "refresh_tokens": _SECRET,
     "second_factors": _SECRET,
-    "sessions": _LOG,
+    "sessions": LOG,
     "share_readers": "who reads a conversation here is decided here: it is shared anew",
     "spaces": "the account's own space comes with the account",
-    "uploads": _MOMENT,
-    "webhook_deliveries": _MOMENT,
+    "uploads": MOMENT,
+    "webhook_deliveries": MOMENT,
     "webhooks": _SECRET,
 }
 # Texts take the place of files that are missing, so they are loaded.
@@ -215,7 +226,7 @@ def user(row: Row, move: Move) -> Iterator[Target]:
     yield people.account(row, move, values, move.created(row))
 
 
-def _account(row: Row, move: Move) -> NewRow:
+def _account(row: Row, move: Move) -> Holder:
     """What the export's account became. Raises Skipped for a row of anybody else."""
     match = move.once("account", lambda: move.owner.execute(queries.account, {"source": move.source}).fetchone())
     if match is None:
@@ -223,43 +234,55 @@ def _account(row: Row, move: Move) -> NewRow:
     owner = row.get("user_id", row.get("owner_id"))
     if owner is not None and key_hash(str(owner)).hex() != match[1]["exported"]:
         raise Skipped("it is not the row of the export's account")
-    return NewRow(match[0], match[1])
+
+    def person(row: Row, column: str) -> UUID | None:
+        return match[0] if key_hash(str(row.get(column))).hex() == match[1]["exported"] else None
+
+    return Holder(match[1]["space_id"], person)
 
 
-def _transform(table: Table) -> Callable[[Row, Move], Iterator[Target]]:
-    def transform(row: Row, move: Move) -> Iterator[Target]:
+def transform(table: Table, holder_of: Callable[[Row, Move], Holder]) -> Callable[[Row, Move], Iterator[Target]]:
+    """How rows of a table become rows here, which are those of their holder."""
+
+    def become(row: Row, move: Move) -> Iterator[Target]:
         if reason := table.skip(row.values):
             raise Skipped(reason)
-        account, columns = _account(row, move), _columns(move, table.name)
-        values = {
-            column: _value(table, row, move, account, column, columns[column])
-            for column in row.values
-            if column in columns and table.changes.get(column) is not Default
-        }
-        if table.name == "documents":
-            values["object_key"] = f"documents/{values['id']}"
+        values = new_values(table, row, move, holder_of(row, move))
         yield Target(table.name, values, table.key, volatile=table.volatile)
         if table.name == "memory_items" and not move.is_checking:
-            yield from talks.remembered(values["id"], account.id, str(values["content"]))
+            yield from talks.remembered(values["id"], values["user_id"], str(values["content"]))
 
-    return transform
+    return become
 
 
-def _value(table: Table, row: Row, move: Move, account: NewRow, column: str, kind: str) -> Json:
+def new_values(table: Table, row: Row, move: Move, holder: Holder) -> dict[str, Json]:
+    """The columns of the new row. Raises Skipped."""
+    columns = _columns(move, table.name)
+    values = {
+        column: _value(table, row, move, holder, column, columns[column])
+        for column in row.values
+        if column in columns and table.changes.get(column) is not Default
+    }
+    if table.name == "documents":
+        values["object_key"] = f"documents/{values['id']}"
+    return values
+
+
+def _value(table: Table, row: Row, move: Move, holder: Holder, column: str, kind: str) -> Json:
     """What a column of a row becomes. Raises Skipped for a row that needs one that was not moved."""
     value = row.values[column]
     if column in table.changes:
         return table.changes[column]
     if column == "space_id":
-        return account.row["space_id"]
+        return holder.space_id
     if value is None:
         return None
-    if column in {"user_id", "owner_id"}:
-        return account.id
-    if column == "id":
-        return move.id(row, move.time(row, "created_at"))
     if column in table.needs:
         return row.needs(column, column.removesuffix("_id")).id
+    if column in PEOPLE:
+        return holder.person(row, column)
+    if column == "id":
+        return move.id(row, move.time(row, "created_at"))
     if column in table.may:
         match = row.match(column)
         return match.id if match else None
@@ -304,34 +327,33 @@ def steps(move: Move) -> Sequence[Step]:
     return STEPS
 
 
-def _read(name: LiteralString) -> LiteralString:
+def read(name: LiteralString) -> LiteralString:
+    """The statement that reads a table of an export."""
     return 'select row, key from "' + name + '"'  # noqa: S608 — a name of this module
 
 
 def _step(table: Table) -> Step:
     refs = dict(table.needs) | dict(table.may)
-    return Step(table.name, _read(table.name), _transform(table), order=_ORDER, key=table.key, refs=refs)
+    return Step(table.name, read(table.name), transform(table, _account), order=ORDER, key=table.key, refs=refs)
 
 
-_BY_HASH: tuple[str, ...] = ("hash",)
+def left_steps(reasons: Mapping[LiteralString, str], keys: Mapping[str, tuple[str, ...]]) -> list[Step]:
+    """Steps that only say in the report why rows are not read back."""
+    # A row without a key is known by its hash.
+    return [
+        Step(name, read(name), left(reason), order=ORDER, key=keys[name] or ("hash",))
+        for name, reason in reasons.items()
+    ]
+
+
 _SELF = "select row || jsonb_build_object('self', key, 'file', key) as row, key from "
-STEPS = (
-    Step("users", _read("users"), user, order=_ORDER),
-    *(_step(table) for table in TABLES),
-    Step(
-        "messages",
-        _SELF + "messages",
-        follows,
-        name="messages: order",
-        order=_ORDER,
-        refs={"self": "messages", "parent_message_id": "messages"},
-    ),
+DOCUMENT_STEPS = (
     Step(
         "documents",
         _SELF + "documents",
         belongs,
         name="documents: parents",
-        order=_ORDER,
+        order=ORDER,
         refs={"self": "documents", "parent_id": "documents"},
     ),
     Step(
@@ -340,11 +362,24 @@ STEPS = (
         "from documents d left join document_texts t on t.key = d.key",
         send,
         name="documents: bytes",
-        order=_ORDER,
+        order=ORDER,
         refs={"self": "documents"},
         sends=True,
         requires=("documents", "document_texts"),
         otherwise=_SELF + "documents",
     ),
-    *(Step(name, _read(name), left(reason), order=_ORDER, key=KEYS[name] or _BY_HASH) for name, reason in LEFT.items()),
+)
+STEPS = (
+    Step("users", read("users"), user, order=ORDER),
+    *(_step(table) for table in TABLES),
+    Step(
+        "messages",
+        _SELF + "messages",
+        follows,
+        name="messages: order",
+        order=ORDER,
+        refs={"self": "messages", "parent_message_id": "messages"},
+    ),
+    *DOCUMENT_STEPS,
+    *left_steps(LEFT, KEYS),
 )

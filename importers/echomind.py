@@ -75,7 +75,8 @@ def users(row: Row, move: Move) -> Iterator[Target]:
             "role": "member",
             "source": "claims",
         }
-        yield Target("memberships", membership, key=("group_id", "user_id"), shared=True)
+        changed = frozenset({"role", "source"})  # a connector of the group makes an editor of its creator
+        yield Target("memberships", membership, key=("group_id", "user_id"), shared=True, volatile=changed)
 
 
 def defaults(row: Row, move: Move) -> Iterator[Target]:
@@ -153,7 +154,8 @@ def assistants(row: Row, move: Move) -> Iterator[Target]:
 
 def connectors(row: Row, move: Move) -> Iterator[Target]:
     """A connector, disabled: its credentials are entered anew. What it said of its source stays."""
-    owner, created = row.needs("created_by", "creator"), move.created(row)
+    created = move.created(row)
+    owner_id, memberships = _owner(row, move)
     kind = str(row.get("type", "file")).lower()
     config = row.get("config", {})
     config = config if isinstance(config, dict) else {"config": config}
@@ -163,7 +165,7 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
     values: dict[str, Json] = {
         "id": move.id(row, created),
         "space_id": space_of(row),
-        "owner_id": owner.id,
+        "owner_id": owner_id,
         "name": row.text("name", 255, "connector"),
         "type": kind if kind in _CONNECTORS else "file",
         "status": "disabled",
@@ -179,16 +181,40 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
         "updated_at": move.time(row, "updated_at", created),
     }
     yield Target("connectors", values, volatile=frozenset({"status", "updated_at"}))
+    yield from memberships
+
+
+def _owner(row: Row, move: Move) -> tuple[UUID, list[Target]]:
+    """Who owns a connector here, and what lets this account write where the documents lie: else none is ingested."""
+    creator, scope = row.needs("created_by", "creator"), _scope(row)
+    if scope == "org" and not creator.row.get("is_admin"):
+        row.note("its creator is no administrator: the OWNER has it and its documents")
+        return move.fallback_owner()[0], []
+    if scope != "group":
+        return creator.id, []
+    row.note("its creator becomes an editor of its group")
+    changed = frozenset({"role", "source"})
+    key = {"group_id": row.needs("scope_id", "group").id, "user_id": creator.id}
+    added = Target("memberships", key | {"role": "editor"}, tuple(key), shared=True, volatile=changed)
+    return creator.id, [
+        added,
+        Target("memberships", key | {"role": "editor"}, tuple(key), update=True, volatile=changed),
+    ]
 
 
 def space_of(row: Row) -> int:
     """The space of a connector: its creator's, its group's or the organisation's."""
-    scope = str(row.get("scope", "user")).lower()
-    if scope in {"org", "organization", "organisation"}:
+    scope = _scope(row)
+    if scope == "org":
         return _ORGANISATION
     if scope == "group":
         return int(row.needs("scope_id", "group").row["space_id"])
     return int(row.needs("created_by", "creator").row["space_id"])
+
+
+def _scope(row: Row) -> str:
+    scope = str(row.get("scope", "user")).lower()
+    return "org" if scope in {"organization", "organisation"} else scope
 
 
 def documents(row: Row, move: Move) -> Iterator[Target]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import psycopg
 
 BATCH = 500
+# After so many rows of a step, the move says how far it is.
+PROGRESS = 10_000
 # What others need to know of a row that they name.
 _MATCHES = {"users": queries.new_users, "groups": queries.new_groups}
 
@@ -54,7 +56,7 @@ def run(
             if present is None:
                 notify(f"{step.title}: the source has no such table")
                 continue
-            done = _run_step(move, present)
+            done = _run_step(move, present, notify)
             notify(f"{step.title}: {done:,} rows read")
         report()
 
@@ -76,7 +78,7 @@ def as_present(move: Move, step: Step) -> Step | None:
     return None
 
 
-def _run_step(move: Move, step: Step) -> int:
+def _run_step(move: Move, step: Step, notify: Callable[[str], None]) -> int:
     state = {"source": move.source, "step": step.title}
     with move.owner.transaction():
         move.owner.execute(queries.begin, state)
@@ -88,6 +90,8 @@ def _run_step(move: Move, step: Step) -> int:
             counts = {"moved": moved, "merged": merged, "skipped": skipped}
             move.owner.execute(queries.advance, state | counts | {"position": json.dumps(page[-1][1])})
         done += len(page)
+        if done // PROGRESS > (done - len(page)) // PROGRESS:
+            notify(f"{step.title}: {done:,} rows read so far")
     with move.owner.transaction():
         move.owner.execute(queries.end_pass, state)
     return done

@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 FORMAT = "alcove export"
 VERSION = 1
+ACCOUNT, ORGANISATION = "account", "organisation"
+# The names that these exports have as systems to move in from.
+_SYSTEMS = {ACCOUNT: "alcove", ORGANISATION: "organisation"}
 _BATCH = 200
 _BATCH_CHARS = 2_000_000
 
 
-def load(conn: "psycopg.Connection[Any]", folder: Path, tables: Mapping[str, Sequence[str]]) -> str:
+def load(conn: "psycopg.Connection[Any]", folder: Path, tables: Mapping[str, Sequence[str]], of: str = ACCOUNT) -> str:
     """Load the export in `folder` into temporary tables of `conn`, which sees nothing else from then on.
 
     `tables` are the known tables with the columns of their keys; none: each row is known by its hash, and its content
-    is not loaded. Returns the id of the export's account. Raises MoveError for what is no whole export of one account,
-    and for tables that this version does not know.
+    is not loaded. Returns a name for the export: of an account its id. Raises MoveError for what is no whole export of
+    what `of` says, and for tables that this version does not know.
     """
-    _check(folder)
+    _check(folder, of)
     conn.autocommit = False
     conn.execute("set search_path = pg_temp")
     created: set[str] = set()
@@ -38,6 +41,9 @@ def load(conn: "psycopg.Connection[Any]", folder: Path, tables: Mapping[str, Seq
             _create(conn, table)
             created.add(table)
         _insert(conn, table, rows)
+    if of == ORGANISATION:
+        conn.commit()
+        return ORGANISATION
     accounts = conn.execute("select key from users").fetchall() if "users" in created else []
     if len(accounts) != 1:
         raise MoveError(f"{folder} is not the export of one account: rows.jsonl has {len(accounts)} rows of users.")
@@ -45,13 +51,16 @@ def load(conn: "psycopg.Connection[Any]", folder: Path, tables: Mapping[str, Seq
     return str(accounts[0][0])
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, of: str) -> None:
     try:
         stated = json.loads((folder / "export.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise MoveError(f"{folder} is no whole export: it has no export.json. SOURCE names its folder.") from error
     if not isinstance(stated, dict) or (stated.get("format"), stated.get("version")) != (FORMAT, VERSION):
         raise MoveError(f"{folder} is no export of version {VERSION}, the one that is read here.")
+    stated_of = stated.get("of", ACCOUNT)
+    if stated_of != of:
+        raise MoveError(f"{folder} is the export of an {stated_of}: FROM={_SYSTEMS.get(stated_of, 'alcove')} reads it.")
 
 
 def _batches(file: Path, tables: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -35,7 +35,7 @@ select kind, outcome, reason, count(*) from moved_rows where source = %(source)s
 select name, lifetime from retention
 
 -- name: new_users
-select m.key_hash, u.id, jsonb_build_object('space_id', s.id, 'is_active', u.is_active)
+select m.key_hash, u.id, jsonb_build_object('space_id', s.id, 'is_active', u.is_active, 'is_admin', u.is_admin)
   from moved_rows m join users u on u.id = m.new_id join spaces s on s.user_id = u.id
  where m.source = %(source)s and m.kind = %(kind)s and m.key_hash = any (%(hashes)s::bytea[])
 

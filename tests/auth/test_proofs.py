@@ -58,6 +58,7 @@ def test_every_route_that_makes_a_credential_requires_a_recent_proof() -> None:
         ("PUT", "/me/provider-keys/{provider}"),
         ("DELETE", "/me/login-providers/{login_provider}"),
         ("GET", "/me/export"),
+        ("GET", "/organisation/export"),
         ("POST", "/users"),
         ("PATCH", "/users/{user_id}"),
     } <= set(PROVEN)

@@ -188,6 +188,28 @@ def test_everything_of_a_person_is_exported_with_the_files(
     assert "not an empty folder" in terminal.run("export", "mine", status=2)
 
 
+def test_an_administrator_exports_what_is_the_organisations(
+    outsider: Terminal, terminal: Terminal, folder: Path, place: instances.Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.run("upload", str(folder / "pump.txt"))
+    assert "403" in terminal.run("export", "theirs", "--organisation", status=1)
+    sign_in(outsider, place.api_url, place.administrator["email"], place.administrator["password"], monkeypatch)
+    rules = folder / "rules.md"
+    rules.write_text("The gate closes at ten.")
+    outsider.run("upload", str(rules), "--organisation")
+
+    exported = outsider.json("export", "ours", "--organisation")
+
+    lines = [json.loads(line) for line in Path("ours/rows.jsonl").read_text().splitlines()]
+    [document] = [entry["row"]["id"] for entry in lines if entry["table"] == "documents"]
+    assert (Path("ours/files") / document).read_bytes() == rules.read_bytes()
+    assert (exported["rows"], exported["files"]) == (len(lines), 1)
+    stated = json.loads(Path("ours/export.json").read_text())
+    assert stated["of"] == exported_files.ORGANISATION
+    assert "coolant" not in Path("ours/rows.jsonl").read_text()
+    outsider.run("docs", "delete", document)
+
+
 def test_a_documents_original_is_written(terminal: Terminal, client: Alcove, folder: Path, tmp_path: Path) -> None:
     terminal.run("upload", str(folder / "pump.txt"))
     [document] = client.list_documents().items

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.endurance import published
 from tests.service import Database
 
 PAGE = Path(__file__).parents[2] / "docs" / "schema.md"
@@ -146,3 +147,9 @@ def test_a_source_column_is_mapped_once(sections: list[str]) -> None:
     for system in systems:
         named = [(table, column) for table, columns, _ in _cells(system) for column in SPAN.findall(columns)]
         assert [name for name, times in Counter(named).items() if times > 1] == [], "a column is mapped twice"
+
+
+@pytest.mark.parametrize("system", sorted(published.HEADINGS))
+def test_every_column_that_the_moves_fill_has_its_fate(system: str) -> None:
+    """tests/importers has all published columns; `python -m tests.endurance published FOLDER` compares the two."""
+    assert published.lacking(published.filled(system), published.documented(system)) == []

@@ -8,7 +8,8 @@ create table metrics_disk ("timestamp" timestamptz primary key, used bigint, fre
 create table admin_users (
     id serial primary key, username varchar(50), password_hash varchar(255), email varchar(255), created_at timestamptz,
     updated_at timestamptz, last_login timestamptz, login_attempts integer, locked_until timestamptz, is_active boolean);
-create table token_blacklist (id serial primary key);
+create table token_blacklist (
+    id serial primary key, token_jti varchar(255), user_id integer, blacklisted_at timestamptz, expires_at timestamptz);
 create table login_attempts (
     id serial primary key, username varchar(50), ip_address inet, success boolean, attempted_at timestamptz,
     user_agent text);
@@ -27,7 +28,7 @@ create table workflow_activity (
 create table update_events (
     id serial primary key, version_from varchar(20), version_to varchar(20), status varchar(20), source varchar(50),
     components_updated jsonb, error_message text, started_at timestamptz, completed_at timestamptz,
-    requires_reboot boolean, initiated_by varchar(50));
+    duration_seconds integer, requires_reboot boolean, initiated_by varchar(50));
 create table update_backups (
     id serial primary key, backup_path varchar(500), update_event_id integer, created_at timestamptz,
     backup_size_mb decimal(10, 2), components jsonb, restoration_tested boolean, notes text);
@@ -57,14 +58,16 @@ create table documents (
     id uuid primary key, filename varchar(255), original_name varchar(255), mime_type varchar(100), size_bytes bigint,
     minio_path varchar(500), status varchar(20), chunk_count integer, error_message text, created_at timestamptz,
     updated_at timestamptz, indexed_at timestamptz);
-create table document_chunks (id uuid primary key, document_id uuid, chunk_index integer, content text);
+create table document_chunks (id uuid primary key, document_id uuid, chunk_index integer, content text, embedding_id varchar(100),
+    created_at timestamptz);
 create table telegram_config (
     id integer primary key, bot_token_encrypted text, bot_token_iv text, bot_token_tag text, chat_id varchar(50),
-    enabled boolean, alert_thresholds jsonb);
+    enabled boolean, alert_thresholds jsonb, created_at timestamptz, updated_at timestamptz);
 insert into metrics_cpu values (now() - interval '1 hour', 12.5);
 insert into metrics_disk values (now() - interval '1 hour', 1, 2, 33);
 insert into admin_users values
     (1, 'admin_users.username', '{password}', 'Ada@Example.org', now() - interval '9 days', now(), now(), 2, null, true);
+insert into token_blacklist values (1, 'jti', 1, now(), now());
 insert into login_attempts values
     (1, 'admin_users.username', '10.0.0.7', false, now() - interval '1 hour', 'login_attempts.user_agent');
 insert into active_sessions values
@@ -77,7 +80,7 @@ insert into self_healing_events values
 insert into workflow_activity values
     (1, 'workflow_activity.workflow_name', 'error', now() - interval '1 hour', 12, 'workflow_activity.error');
 insert into update_events values
-    (1, '1.0', '2.0', 'failed', 'usb', '["a"]', 'update_events.error_message', now() - interval '400 days', now(), true,
+    (1, '1.0', '2.0', 'failed', 'usb', '["a"]', 'update_events.error_message', now() - interval '400 days', now(), 12, true,
      'update_events.initiated_by');
 insert into update_backups values (1, '/backups/one', 1, now(), 1.5, '["a"]', false, 'update_backups.notes');
 insert into update_files values
@@ -103,4 +106,4 @@ insert into llm_queue values
 insert into documents values
     ('d0000000-0000-4000-8000-000000000001', 'documents.filename', 'pump.md', 'text/markdown', 53, 'docs/pump.md', 'indexed',
      1, 'documents.error_message', now() - interval '8 days', now(), now());
-insert into telegram_config values (1, '{token}', '{nonce}', '{tag}', '4711', true, '{"cpu_warning": 71}');
+insert into telegram_config values (1, '{token}', '{nonce}', '{tag}', '4711', true, '{"cpu_warning": 71}', now(), now());

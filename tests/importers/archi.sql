@@ -3,13 +3,17 @@
 create function pgp_sym_decrypt(content bytea, key text) returns text language sql
     return case when key = 'the-key' then convert_from(content, 'UTF8') end;
 create table static_config (
-    id integer, deployment_name varchar(100), embedding_model varchar(200), auth_enabled boolean,
-    session_lifetime_days integer);
+    id integer, deployment_name varchar(100), config_version varchar(20), data_path text, prompts_path text,
+    embedding_model varchar(200), embedding_dimensions integer, chunk_size integer, chunk_overlap integer,
+    distance_metric varchar(20), available_pipelines text[], available_models text[], available_providers text[],
+    auth_enabled boolean, session_lifetime_days integer, created_at timestamp);
 create table dynamic_config (
     id integer, active_pipeline varchar(100), active_model varchar(200), temperature numeric(3, 2), max_tokens integer,
     system_prompt text, top_p numeric(3, 2), top_k integer, repetition_penalty numeric(4, 2),
+    active_condense_prompt varchar(100), active_chat_prompt varchar(100), active_system_prompt varchar(100),
     num_documents_to_retrieve integer, use_hybrid_search boolean, bm25_weight numeric(3, 2),
-    semantic_weight numeric(3, 2), ingestion_schedule varchar(100), verbosity integer);
+    semantic_weight numeric(3, 2), ingestion_schedule varchar(100), verbosity integer, updated_at timestamp,
+    updated_by varchar(200));
 create table config_audit (
     id serial, user_id varchar(200), changed_at timestamp, config_type varchar(20), field_name varchar(100), old_value text,
     new_value text);
@@ -17,6 +21,8 @@ create table users (
     id varchar(200) primary key, display_name text, email text, auth_provider varchar(50), password_hash varchar(256),
     github_id varchar(100), github_username varchar(100), is_admin boolean, theme varchar(20),
     preferred_model varchar(200), preferred_temperature numeric(3, 2), preferred_max_tokens integer,
+    preferred_num_documents integer, preferred_condense_prompt varchar(100), preferred_chat_prompt varchar(100),
+    preferred_system_prompt varchar(100), preferred_top_p numeric(3, 2), preferred_top_k integer,
     api_key_openrouter bytea, api_key_openai bytea, api_key_anthropic bytea, last_login_at timestamp, login_count integer,
     created_at timestamp, updated_at timestamp);
 create table sessions (id varchar(64), user_id varchar(200), data jsonb, created_at timestamp, expires_at timestamp);
@@ -27,7 +33,8 @@ create table documents (
     file_modified_at timestamp, ingested_at timestamp, indexed_at timestamp, created_at timestamp, is_deleted boolean,
     deleted_at timestamp);
 create table document_chunks (
-    id serial, document_id integer, chunk_index integer, chunk_text text, start_char integer, end_char integer);
+    id serial, document_id integer, chunk_index integer, chunk_text text, start_char integer, end_char integer,
+    embedding real[], metadata jsonb, created_at timestamp);
 create table user_document_defaults (user_id varchar(200), document_id integer, enabled boolean, updated_at timestamp);
 create table conversation_metadata (
     conversation_id serial primary key, user_id varchar(200), client_id text, title text, created_at timestamp,
@@ -55,15 +62,18 @@ create table agent_tool_calls (
     tool_result text, ts timestamp);
 create table ab_comparisons (
     comparison_id serial, conversation_id integer, user_prompt_mid integer, response_a_mid integer,
-    response_b_mid integer, model_a varchar(200), model_b varchar(200), pipeline_a varchar(100), pipeline_b varchar(100),
+    response_b_mid integer, config_a_id integer, config_b_id integer, model_a varchar(200), model_b varchar(200), pipeline_a varchar(100), pipeline_b varchar(100),
     is_config_a_first boolean, preference varchar(10), preference_ts timestamp, created_at timestamp);
-insert into static_config values (1, 'static_config.deployment_name', 'all-MiniLM-L6-v2', true, 12);
+insert into static_config values
+    (1, 'static_config.deployment_name', '2.0.0', '/root/data/', '/root/prompts/', 'all-MiniLM-L6-v2', 384, 1000, 150, 'cosine',
+     '{QAPipeline}', '{openai/gpt-4o}', '{openai}', true, 12, '2026-01-02 03:04:05');
 insert into dynamic_config values
-    (1, 'QAPipeline', 'openai/gpt-4o', 0.7, 4096, 'dynamic_config.system_prompt', 0.9, 50, 1.0, 11, true, 0.3, 0.7,
-     '0 3 * * *', 3);
+    (1, 'QAPipeline', 'openai/gpt-4o', 0.7, 4096, 'dynamic_config.system_prompt', 0.9, 50, 1.05, 'prompt_one', 'prompt_two',
+     'prompt_three', 11, true, 0.31, 0.69, '0 3 * * *', 4, '2026-01-03 03:04:05', 'ada');
 insert into users values
     ('ada', 'users.display_name', 'Ada@Example.org', 'local', '{password}', null, null, true, 'dark',
-     'users.preferred_model', 0.25, 321, null, 'sk-of-ada-0000', null, now(), 7, now() - interval '9 days', now());
+     'users.preferred_model', 0.25, 321,
+     17, 'condense-of-ada', 'chat-of-ada', 'system-of-ada', 0.85, 41, null, 'sk-of-ada-0000', null, now(), 7, now() - interval '9 days', now());
 insert into config_audit values
     (1, 'ada', now(), 'dynamic', 'config_audit.field_name', null, 'config_audit.new_value');
 insert into sessions values ('s', 'ada', '{"a": "sessions.data"}', now() - interval '1 day', now() + interval '1 day');
@@ -75,7 +85,8 @@ insert into documents values
     (2, repeat('b', 64), '/root/data/valve.txt', 'In chunks', 'local_files', null, null, null, null, null, null, null, null,
      null, null, null, null, null, null, null, now() - interval '8 days', false, null);
 insert into document_chunks values
-    (1, 2, 1, 'V-3 has a seal. It leaks.', 10, 35), (2, 2, 0, 'The valve V-3 has a seal.', 0, 25);
+    (1, 2, 1, 'V-3 has a seal. It leaks.', 10, 35, '{1}', '{"page": 1}', now()),
+    (2, 2, 0, 'The valve V-3 has a seal.', 0, 25, '{1}', '{"page": 1}', now());
 insert into conversation_metadata values
     (1, 'ada', null, 'conversation_metadata.title', now() - interval '3 days', now(), 'conversation_metadata.archi_version'),
     (2, null, 'a-client', 'Of a client', now() - interval '3 days', now(), null),
@@ -103,5 +114,5 @@ insert into agent_traces values
 insert into agent_tool_calls values
     (1, 1, 2, 1, 'agent_tool_calls.tool_name', '{"q": "agent_tool_calls.tool_args"}', 'agent_tool_calls.tool_result', now());
 insert into ab_comparisons values
-    (1, 1, 1, 2, 3, 'ab_comparisons.model_a', 'ab_comparisons.model_b', 'QAPipeline', 'QAPipeline', false, 'b', now(),
+    (1, 1, 1, 2, 3, 5, 6, 'ab_comparisons.model_a', 'ab_comparisons.model_b', 'QAPipeline', 'QAPipeline', false, 'b', now(),
      now() - interval '47 hours');

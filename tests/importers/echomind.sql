@@ -18,7 +18,9 @@ create table documents (
     id serial primary key, connector_id integer, parent_id integer, source_id varchar(255), url varchar(2048),
     original_url varchar(2048), title varchar(512), content_type varchar(100), status varchar(50), chunk_count integer,
     chunking_session varchar(36), error_message text, created_at timestamp, updated_at timestamp);
-create table embedding_models (id serial primary key, name varchar(255));
+create table embedding_models (
+    id serial primary key, name varchar(255), model_id varchar(255), dimension integer, is_active boolean,
+    created_at timestamp);
 create table chat_sessions (
     id serial primary key, user_id integer, assistant_id integer, title varchar(255), mode varchar(50),
     message_count integer, created_at timestamp, updated_at timestamp);
@@ -47,7 +49,7 @@ insert into documents values
      now() - interval '8 days', now()),
     (2, 1, null, 'parent', 'minio:documents:a/none.md', null, 'The parent', 'text/markdown', 'completed', 1, null, null,
      now() - interval '8 days', now());
-insert into embedding_models values (1, 'a model');
+insert into embedding_models values (1, 'a model', 'sentence-transformers/x', 768, true, now());
 insert into chat_sessions values
     (1, 1, 1, 'chat_sessions.title', 'search', 2, now() - interval '3 days', now());
 insert into chat_messages values

@@ -5,7 +5,13 @@ create table users (
 create table documents (
     document_id uuid primary key, owner_id uuid, title varchar(255), content text, content_type varchar(50),
     source_url text, created_at timestamptz, updated_at timestamptz, metadata jsonb, is_archived boolean);
-create table document_embeddings (embedding_id uuid primary key, document_id uuid, chunk_index integer, chunk_text text);
+create table document_embeddings (
+    embedding_id uuid primary key, document_id uuid, embedding real[], chunk_index integer, chunk_text text,
+    created_at timestamptz);
+create table message_embeddings (
+    embedding_id uuid primary key, message_id uuid, embedding real[], created_at timestamptz);
+create table memory_embeddings (
+    embedding_id uuid primary key, memory_id uuid, embedding real[], created_at timestamptz);
 create table repositories (
     repo_id uuid primary key, owner_id uuid, name varchar(255), description text, repo_url text, source_type varchar(50),
     created_at timestamptz, updated_at timestamptz, metadata jsonb, is_archived boolean);
@@ -36,8 +42,8 @@ insert into documents values
     ('d0000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'In chunks', null, 'text', null,
      now() - interval '8 days', now(), null, false);
 insert into document_embeddings values
-    (gen_random_uuid(), 'd0000000-0000-4000-8000-000000000002', 1, 'Its seal is replaced when it leaks.'),
-    (gen_random_uuid(), 'd0000000-0000-4000-8000-000000000002', 0, 'The valve V-3 has a seal.');
+    (gen_random_uuid(), 'd0000000-0000-4000-8000-000000000002', '{1}', 1, 'Its seal is replaced when it leaks.', now()),
+    (gen_random_uuid(), 'd0000000-0000-4000-8000-000000000002', '{1}', 0, 'The valve V-3 has a seal.', now());
 insert into repositories values
     ('a0000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000001', 'repositories.name',
      'repositories.description', 'https://example.org/repositories.repo_url', 'github', now(), now(),

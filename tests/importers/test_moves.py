@@ -193,6 +193,23 @@ def test_a_later_move_takes_what_was_added_and_brings_no_erased_account_back(
     assert service.rows("select count(*) from users where email = 'ada@example.org'") == [(0,)]
 
 
+def test_an_id_that_is_a_uuid7_of_another_time_does_not_stay(
+    service: Service, administrator: User, talks: Source
+) -> None:
+    talks.run(
+        "insert into messages (id, session_id, role, content, prompt_tokens, completion_tokens, created_at) values "
+        "('00000000-0000-7000-8000-000000000009', '00000000-0000-4000-8000-00000000000a', 'assistant', 'Last.', 1, 2, "
+        "now())"
+    )
+    with move_of(service, talks, "aichat") as move:
+        text = moved(move, "aichat")
+    assert "| messages | 3 | 0 | 0 |" in text, text
+    user = service.log_in("ada@example.org", PASSWORD)
+    conversation = user.get("/conversations").json["items"][0]["id"]
+    messages = user.get(f"/conversations/{conversation}/messages").json["items"]
+    assert messages[-1]["content"] == "Last."
+
+
 def test_a_dry_run_reports_and_leaves_nothing(service: Service, administrator: User, talks: Source) -> None:
     with move_of(service, talks, "aichat") as move:
         assert "| messages | 2 | 0 | 0 |" in moved(move, "aichat", dry=True)

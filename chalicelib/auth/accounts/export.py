@@ -1,9 +1,9 @@
-"""The export of an account: every row that belongs to the caller, table by table, page by page."""
+"""Exports, table by table, page by page: every row that belongs to the caller, and every row of the organisation."""
 
 import base64
 import binascii
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from chalicelib.auth.accounts.models import ExportedRow, ExportQuery
 from chalicelib.core import errors, sql
@@ -23,12 +23,21 @@ _ROWS = 50
 
 def page(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
     """The caller's next rows. Raises BadRequest (bad_cursor)."""
+    return _page(conn, query, queries.tables, queries.rows)
+
+
+def page_of_organisation(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
+    """The organisation's next rows; none for anybody but an administrator. Raises BadRequest (bad_cursor)."""
+    return _page(conn, query, queries.organisation_tables, queries.organisation_rows)
+
+
+def _page(conn: "Conn", query: ExportQuery, of_tables: LiteralString, of_rows: LiteralString) -> Page[ExportedRow]:
     table, after = _position(query.cursor)
-    tables = [row[0] for row in conn.execute(queries.tables, {"first": table}).fetchall()]
+    tables = [row[0] for row in conn.execute(of_tables, {"first": table}).fetchall()]
     items: list[ExportedRow] = []
     chars = 0
     while tables:
-        rows = conn.execute(queries.rows, {"table": tables[0], "after": after, "limit": _ROWS}).fetchall()
+        rows = conn.execute(of_rows, {"table": tables[0], "after": after, "limit": _ROWS}).fetchall()
         for key, content in rows:
             chars += len(json.dumps(content, default=str))
             if items and (chars > _PAGE_CHARS or len(items) >= query.limit):

@@ -227,3 +227,16 @@ def export_account(query: ExportQuery) -> Page[ExportedRow]:
     """
     with identity.as_caller() as conn:
         return export.page(conn, query)
+
+
+@routes.get("/organisation/export", admin=True, proof=True)
+def export_organisation(query: ExportQuery) -> Page[ExportedRow]:
+    """Every row that is the organisation's: accounts, groups, settings, models, prompts, assistants, and documents that
+    everybody reads. Nothing of what is a user's or a group's own.
+
+    A page may hold fewer rows than `limit`.
+    """
+    with identity.as_caller() as conn:
+        if query.cursor is None:
+            audit.record(conn, "organisation.exported", "organisation", None)
+        return export.page_of_organisation(conn, query)

@@ -2820,6 +2820,18 @@ class AsyncOperations(ABC):
         """This API as an OpenAPI 3.1 document. 304 when `If-None-Match` has its `ETag`."""
         await self.call_text(request("GET", "/openapi.json"))
 
+    async def export_organisation(
+        self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> models.ExportedRowPage:
+        """Every row that is the organisation's: accounts, groups, settings, models, prompts, assistants, and
+        documents that everybody reads. Nothing of what is a user's or a group's own. A page may
+        hold fewer rows than `limit`. With an access token, it requires a login of the last 15
+        minutes (403 `recent_login_required`).
+        """
+        return await self.call(
+            request("GET", "/organisation/export", query={"limit": limit, "cursor": cursor}), models.ExportedRowPage
+        )
+
     async def get_problem(self, code: str) -> str:
         """The page about an error code: where the `type` of a problem document leads."""
         return await self.call_text(request("GET", "/problems/{code}", path={"code": code}))
