@@ -33,6 +33,24 @@ def pdf(
     return file.getvalue()
 
 
+def pdf_with_raised(*lines: Sequence[str]) -> bytes:
+    """A PDF page of lines of parts; a part that begins with ``^`` or ``_`` is drawn small, above or below its line."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    for number, parts in enumerate(lines):
+        text = canvas.beginText(72, 760 - 20 * number)
+        for part in parts:
+            rise = {"^": 4.5, "_": -2.0}.get(part[:1], 0)
+            text.setFont("Helvetica", 7.5 if rise else 12)
+            text.setRise(rise)
+            text.textOut(part[1:] if rise else part)
+        canvas.drawText(text)
+    canvas.save()
+    return file.getvalue()
+
+
 def pdf_of_pictures(*texts: str | None) -> bytes:
     """A PDF as a scanner makes it: pages that are one picture (None, by default one) among pages with text."""
     from reportlab.lib.utils import ImageReader

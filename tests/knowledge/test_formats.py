@@ -251,6 +251,11 @@ CASES: dict[tuple[str, str], tuple[str, Callable[[], bytes], str]] = {
     ("merged cells in each row", "OpenDocument"): ("read", lambda: _ods_like(_ODT_TABLE), "Kestrel | L1\nKestrel | L2"),
     ("merged cells in each row", "HTML"): ("read", _HTML_TABLE.encode, "Kestrel | L1\nKestrel | L2"),
     ("numbers as they are shown", "Excel"): ("read", lambda: _styled_xlsx("0.0%", "0.153"), "15.3%"),
+    ("raised and lowered characters", "PDF"): (
+        "read",
+        lambda: make_files.pdf_with_raised(["Rated 10", "^6", " ohms"]),
+        "Rated 10^6\n ohms",
+    ),
     ("raised and lowered characters", "Word"): ("read", lambda: office_files.docx(_SUPER), "10^6"),
     ("raised and lowered characters", "PowerPoint"): ("read", lambda: office_files.pptx(_SLIDE_SUPER), "10^6"),
     ("raised and lowered characters", "Excel"): (

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits
+from chalicelib.knowledge.ingestion.extraction import Extraction, ExtractionError, Limits, pdf_layout, pdf_raised
 from chalicelib.knowledge.ingestion.extraction.cms import signed_content
 from chalicelib.knowledge.ingestion.extraction.drawing import lines
 from chalicelib.knowledge.ingestion.extraction.reading import read
@@ -340,3 +340,32 @@ def test_joiners_without_width_stay_where_they_form_letters(tmp_path: Path) -> N
 
 def test_a_text_under_the_name_of_an_old_word_document_is_read(tmp_path: Path) -> None:
     assert shown(tmp_path, "a.doc", "The mill opens on Monday.\n").text.strip() == "The mill opens on Monday."
+
+
+# --- PDF --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["5 x 10", "^-3", " A"], "5 x 10^-3 A"),
+        (["2", "^32", " = 4294967296"], "2^32 = 4294967296"),
+        (["25 m", "^2", " and 3 km", "^2"], "25 m^2 and 3 km^2"),
+        (["the results", "^1", " in 2023", "^2"], "the results1 in 20232"),
+        (["CO", "_2", " and 106 of 12 34 in m2"], "CO2 and 106 of 12 34 in m2"),
+        (["10", "_6"], "106"),
+    ],
+)
+def test_exponents_of_pdf_are_told_from_figures_and_from_the_numbers_of_notes(
+    tmp_path: Path, parts: list[str], expected: str
+) -> None:
+    result = shown(tmp_path, "a.pdf", make_files.pdf_with_raised(parts, ["10 11 12"]))
+    assert " ".join(result.text.split()) == f"{expected} 10 11 12"
+
+
+def test_exponents_are_marked_in_columns_too(tmp_path: Path) -> None:
+    from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
+
+    page = PdfDocument(make_files.pdf_with_raised(["Rated 10", "^6"])).get_page(0).get_textpage()
+    lines_of_page = pdf_layout.lines_of(page, pdf_raised.exponents(page, page.get_text_range()))
+    assert pdf_layout.plain(lines_of_page) == "Rated 10^6"

@@ -153,7 +153,13 @@ def _page(document: PdfDocument, index: int, words: set[str]) -> PageText | None
     """One page; None when it is damaged, because other pages can still be readable. Its words are added to `words`."""
     from pypdfium2 import PdfiumError
 
-    from chalicelib.knowledge.ingestion.extraction import pdf_annotations, pdf_arabic, pdf_columns, pdf_layout
+    from chalicelib.knowledge.ingestion.extraction import (
+        pdf_annotations,
+        pdf_arabic,
+        pdf_columns,
+        pdf_layout,
+        pdf_raised,
+    )
 
     try:
         page = document[index]
@@ -164,12 +170,15 @@ def _page(document: PdfDocument, index: int, words: set[str]) -> PageText | None
         aside = pdf_annotations.of_page(document, page)
         # `get_text_bounded` would join the cells of a table without a separator.
         text = pdf_arabic.ligatures_in_order(text_page, text_page.get_text_range())
+        exponents = pdf_raised.exponents(text_page, text)
         if aside.placed or has_accents(text):
-            lines = pdf_layout.lines_of(text_page)
+            lines = pdf_layout.lines_of(text_page, exponents)
             pdf_layout.merge_accents(lines)
             text = pdf_layout.with_placed(lines, aside.placed) if aside.placed else pdf_layout.plain(lines)
         elif (gutter := pdf_columns.gutter_of(text_page)) is not None:
-            text = pdf_columns.in_columns(pdf_layout.lines_of(text_page), gutter)
+            text = pdf_columns.in_columns(pdf_layout.lines_of(text_page, exponents), gutter)
+        else:
+            text = pdf_raised.marked(text, exponents)
         text = joined(text, words)
         return PageText(text, aside.comments, _is_scanned(page, text_page, text))
     finally:

@@ -14,7 +14,11 @@ from chalicelib.knowledge.ingestion.extraction.pdf_annotations import Placed
 from chalicelib.knowledge.ingestion.extraction.pdf_text import ACCENTS, accented
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pypdfium2 import PdfTextPage  # type: ignore[import-untyped]
+
+    from chalicelib.knowledge.ingestion.extraction.pdf_raised import Exponent
 
 _MOST_CHARS = 60_000
 # Words within so many points of a line's height belong to it.
@@ -37,10 +41,11 @@ class Line:
         return (self.bottom + self.top) / 2
 
 
-def lines_of(text_page: PdfTextPage) -> list[Line]:
-    """The lines of a page in the order of its text."""
+def lines_of(text_page: PdfTextPage, exponents: Sequence[Exponent] = ()) -> list[Line]:
+    """The lines of a page in the order of its text, with a ``^`` before each exponent."""
     from pypdfium2 import raw
 
+    raised = {exponent.char for exponent in exponents}
     lines = [Line()]
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     right_edge = 0.0
@@ -59,7 +64,7 @@ def lines_of(text_page: PdfTextPage) -> list[Line]:
         else:
             line.lefts.append(right_edge)
             line.rights.append(right_edge)
-        line.text.append(chr(code) if 0 < code < 0x110000 else "")
+        line.text.append(("^" if index in raised else "") + (chr(code) if 0 < code < 0x110000 else ""))
     return [line for line in lines if line.text]
 
 
