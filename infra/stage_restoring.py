@@ -35,6 +35,8 @@ from infra.stages import APPLICATION, Stage, Values
 
 _AMOUNT = 500  # documents at a time; an answer of a function has 6 MB at most
 _AT_ONCE = 8
+_NOT_THERE = ("NoSuchKey", "NoSuchVersion", "404")
+_WRITTEN = "# Written by `make restore-stage`."
 # What a second stage cannot have too, and what the new one gets another value of.
 _OWN = {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "Paused", "SnapshotIdentifier", "MasterKeyArn"}
 _OWN |= {"DomainName", "HostedZoneId", "CertificateArn"}
@@ -89,8 +91,9 @@ def restored_stage(cloud: Cloud, restore: Restore, overrides: list[str]) -> Stag
         raise DeployError(f"{stage.stack(APPLICATION)} does not stand: there is nothing to restore from.")
     paths = stages._templates() | {APPLICATION: package.ROOT / "infra" / "template.yaml"}
     standing = {part: stage.stack(part) for part in stages.PARTS if stacks.stands(cloud, stage.stack(part))}
-    handed = {name for stack in standing.values() for name in stacks.outputs(cloud, stack)}
+    outputs = {part: stacks.outputs(cloud, stack).keys() for part, stack in standing.items()}
     for part, stack in standing.items():
+        handed = {name for other, names in outputs.items() if other != part for name in names}
         defaults = stages._defaults(paths[part])
         present = stacks.parameters(cloud, stack)
         chosen = {name: value for name, value in present.items() if value != defaults.get(name)}
@@ -135,10 +138,13 @@ def run(
     With `paused` the new stage stays paused: nothing is ingested, synced, repaired or sent until it is deployed with
     `Paused` false. The new stage's own file is written into `directory`.
     """
-    journal = _journal_of(cloud, restore, stage)
+    file = directory / f"{stage.name}.toml"
+    journal = _journal_of(cloud, restore, stage, file)
     if "database" in stage.parts:
         stage.parts["database"]["SnapshotIdentifier"] = FormerDatabase(cloud, restore).snapshot(progress)
-    _write_file(stage, directory)
+    # A time that RDS refuses has begun nothing: the name is free for another one.
+    _write_file(stage, file)
+    _store(cloud, restore, journal)
     stage.parts[APPLICATION]["Paused"] = "false" if journal.is_copied and not paused else "true"
 
     def prepare(outputs: Values, template: str) -> None:
@@ -165,7 +171,7 @@ def _store(cloud: Cloud, restore: Restore, journal: Journal) -> None:
     cloud.s3.put_object(Bucket=cloud.artefact_bucket, Key=_key(restore), Body=body)
 
 
-def _journal_of(cloud: Cloud, restore: Restore, stage: Stage) -> Journal:
+def _journal_of(cloud: Cloud, restore: Restore, stage: Stage, file: Path) -> Journal:
     """The journal of this restore, new when it begins. DeployError when the new stage is anything else."""
     own = Journal(restore.source, restore.at.isoformat())
     try:
@@ -176,9 +182,9 @@ def _journal_of(cloud: Cloud, restore: Restore, stage: Stage) -> Journal:
         there = [stage.stack(part) for part in stages.PARTS if stacks.stack_status(cloud, stage.stack(part))]
         bucket = documents_bucket(cloud, restore.into)
         there += [f"the bucket {bucket}"] if has_bucket(cloud, bucket) else []
+        there += [str(file)] if file.exists() and not file.read_text("utf-8").startswith(_WRITTEN) else []
         if there:
             raise DeployError(f"{restore.into} exists: {', '.join(there)}. Choose a name that no stage has.") from None
-        _store(cloud, restore, own)
         return own
     journal = Journal(**json.loads(stored))
     if (journal.source, journal.at) != (own.source, own.at):
@@ -191,14 +197,11 @@ def _journal_of(cloud: Cloud, restore: Restore, stage: Stage) -> Journal:
     return journal
 
 
-def _write_file(stage: Stage, directory: Path) -> None:
-    """The new stage's own file, with which it is deployed and destroyed later."""
-    path = directory / f"{stage.name}.toml"
-    if path.exists():
-        return
+def _write_file(stage: Stage, path: Path) -> None:
+    """The stage's file, for its deployments. One of an earlier restore names another snapshot, so it is replaced."""
     besides = {"Architecture": stage.architecture} if stage.architecture != Stage.architecture else {}
     besides |= {"Embeddings": stage.embeddings} if stage.embeddings else {}
-    lines = ["# Written by `make restore-stage`."]
+    lines = [_WRITTEN]
     for part, values in stage.parts.items():
         every = {name: value for name, value in values.items() if name != "Paused"}
         every |= besides if part == APPLICATION else {}
@@ -236,16 +239,18 @@ def _copy(cloud: Cloud, source: str, target: str, at: datetime, key: str, versio
     try:
         return cloud.s3.copy_object(Bucket=target, Key=key, CopySource=origin)["VersionId"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchVersion", "404"):
+        if error.response["Error"]["Code"] not in _NOT_THERE:
             raise
     try:  # the process was killed between the database's commit and the journal: it is copied already
         return cloud.s3.head_object(Bucket=target, Key=key, VersionId=chosen_version)["VersionId"]
-    except ClientError:
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_THERE:
+            raise
         return None
 
 
 def _version_at(cloud: Cloud, bucket: str, key: str, at: datetime) -> str | None:
-    """The version of an object that was current at a time: of an upload that waited for its ingestion."""
+    """The version of an object that was current at a time: of a file that was not ingested yet."""
     listed = cloud.s3.list_object_versions(Bucket=bucket, Prefix=key)
     versions = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
     before = [entry for entry in versions if entry["Key"] == key and entry["LastModified"] <= at]

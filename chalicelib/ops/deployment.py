@@ -70,8 +70,8 @@ def restore_objects(event: dict[str, Any]) -> dict[str, Any]:
     """A step of infra/stage_restoring.py, in a stage whose database was restored.
 
     With `after` and `amount`: the next keys of documents' objects with the versions that the documents refer to, null
-    for an upload that waits. With `versions`, each a key, the former version and the new one: the documents refer to
-    the new ones, so that nothing is ingested again.
+    for a file that is not ingested yet. With `versions`, each a key, the former version and the new one: the documents
+    refer to the new ones, so that nothing is ingested again.
     """
     with connection.connect(_owner()) as conn:
         if "versions" not in event:

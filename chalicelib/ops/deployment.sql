@@ -43,9 +43,7 @@ select end_login_locks(a.id) from account a
 update static_config set registration_open = %(open)s where registration_open <> %(open)s
 
 -- name: object_references
-select object_key, object_version from documents
- where object_key > %(after)s and (object_version is not null or status = 'pending')
- order by object_key limit %(amount)s
+select object_key, object_version from documents where object_key > %(after)s order by object_key limit %(amount)s
 
 -- name: stop_triggers
 alter table documents disable trigger user

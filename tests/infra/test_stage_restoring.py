@@ -153,6 +153,53 @@ def test_a_time_that_says_too_little_is_refused(text: str) -> None:
     assert stage_restoring.parse_time("2026-11-30T13:00:00+01:00") == NOON
 
 
+# ------------------------------------------------------------------ the new stage's parameters
+def _stack(cloud: Cloud, part: str, parameters: dict[str, str], outputs: dict[str, str]) -> None:
+    template = {
+        "Parameters": {name: {"Type": "String"} for name in parameters},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    cloud.cloudformation.create_stack(
+        StackName=stages.Stage("production", {}).stack(part),
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+    )
+
+
+def test_the_new_stage_has_what_was_chosen_and_not_what_other_parts_give_it(records: Cloud) -> None:
+    former = {"SnapshotIdentifier": "former", "Stage": "production"}
+    _stack(records, "database", {"BackupDays": "14", "MinCapacity": "0.5"} | former, {"BackupDays": "14", "Host": "h"})
+    handed = {"BackupDays": "14", "Host": "h", "Paused": "true", "DomainName": "answers.example.org"}
+    own = {"LogRetentionDays": "90", "MasterKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/former"}
+    _stack(records, "application", own | handed, {"RestApiId": "r"})
+    stage = stage_restoring.restored_stage(records, _restore(), ["database.MaxCapacity=4"])
+    assert (stage.name, stage.parts["database"]) == ("restored", {"BackupDays": "14", "MaxCapacity": "4"})
+    assert stage.parts["application"] == own
+
+
+def test_a_time_that_rds_refuses_leaves_the_name_free_for_another_time(records: Cloud, tmp_path: Path) -> None:
+    _cluster(records)
+    stage = stages.Stage("restored", {"database": {}, "application": {}})
+    for at in (NOON, NOON - timedelta(days=1)):
+        with pytest.raises(DeployError, match="can be restored to a time from"):
+            restore = Restore("production", at, "restored")
+            stage_restoring.run(records, restore, stage, package.Package(*[tmp_path] * 3), silent(), directory=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_of_an_earlier_restore_is_replaced_and_any_other_is_not(records: Cloud, tmp_path: Path) -> None:
+    file = tmp_path / "restored.toml"
+    for snapshot in ("earlier", "later"):
+        stage = stages.Stage("restored", {"database": {"SnapshotIdentifier": snapshot}, "application": {}})
+        stage_restoring._journal_of(records, _restore(), stage, file)
+        stage_restoring._write_file(stage, file)
+    assert stages.read("restored", [], tmp_path).parts["database"] == {"SnapshotIdentifier": "later"}
+    file.write_text("[application]\n")
+    with pytest.raises(DeployError, match=r"restored exists: .*restored.toml. Choose a name"):
+        stage_restoring._journal_of(records, _restore(), stage, file)
+
+
 # ------------------------------------------------------------------ the emulator
 @pytest.fixture(scope="module")
 def place() -> Iterator[tuple[Cloud, postgres.Server]]:

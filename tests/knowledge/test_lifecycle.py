@@ -14,6 +14,7 @@ from chalicelib.knowledge.documents import bucket, documents
 from chalicelib.knowledge.documents import repairs as document_repairs
 from chalicelib.knowledge.ingestion import claims, ingestion, storage
 from chalicelib.knowledge.text import bm25
+from chalicelib.ops import deployment
 from tests.auth.test_limits import round_trips
 from tests.service import Service, User
 
@@ -724,3 +725,19 @@ def test_a_document_that_waits_is_requested_again_more_and_more_seldom(service: 
     assert not is_requested("60 minutes", "19 minutes"), "it waited for 41 minutes, so for half as long more"
     assert is_requested("60 minutes", "21 minutes")
     service.drain("ingest")
+
+
+def test_a_restored_stage_gets_files_that_are_not_ingested_yet_as_well(service: Service) -> None:
+    user = service.user()
+    names = ("done", "processing", "pending")
+    keys = {f"documents/{user.add(name, f'The pump {name}.')['id']}": name for name in names}
+    with service.database.connect("owner") as conn:
+        conn.execute("alter table documents disable trigger user")
+        conn.execute("update documents set status = title, object_version = null where title <> 'done'")
+    listed = deployment.restore_objects({"after": "", "amount": 500})["objects"]
+    assert {keys[key]: version is None for key, version in listed} == {
+        "done": False,
+        "processing": True,
+        "pending": True,
+    }
+    assert deployment.restore_objects({"after": max(keys), "amount": 500}) == {"objects": []}
