@@ -55,7 +55,8 @@ def runs_of(content: bytes, table: bytes, parts: Sequence[StoredText]) -> list[C
     runs: list[CharacterRun] = []
     for part in parts:
         last = part.first + part.characters * part.width
-        for start, end, look in matches[max(bisect.bisect_right(begins, part.first) - 1, 0) :]:
+        for place in range(max(bisect.bisect_right(begins, part.first) - 1, 0), len(matches)):
+            start, end, look = matches[place]
             if start >= last:
                 break
             first, behind = max(start, part.first), min(end, last)

@@ -48,20 +48,20 @@ def exponents(text_page: PdfTextPage, text: str) -> list[Exponent]:
     """The exponents in `text`, the whole of the page's, in order."""
     from pypdfium2 import raw
 
-    found = []
+    matches = []
     for match in islice(_CANDIDATE.finditer(text), _MOST_CANDIDATES):
         base, start = match.start() - 1, match.end()
         before, figure = _box(text_page, base), _box(text_page, start + len(match[1]))
         if before and figure and _is_exponent(before, figure, of_figure=text[base].isdigit()):
             char = raw.FPDFText_GetCharIndexFromTextIndex(text_page.raw, start)
-            found.append(Exponent(match.start(), start, char))
-    return found
+            matches.append(Exponent(match.start(), start, char))
+    return matches
 
 
-def marked(text: str, found: list[Exponent]) -> str:
+def marked(text: str, matches: list[Exponent]) -> str:
     """The text with a ``^`` before each exponent, close to its base."""
     parts, end = [], 0
-    for exponent in found:
+    for exponent in matches:
         parts.append(text[end : exponent.gap])
         end = exponent.start
     return "^".join([*parts, text[end:]])
