@@ -192,9 +192,11 @@ def _owner(row: Row, move: Move) -> tuple[UUID, list[Target]]:
         return move.fallback_owner()[0], []
     if scope != "group":
         return creator.id, []
-    row.note("its creator becomes an editor of its group")
     changed = frozenset({"role", "source"})
     key = {"group_id": row.needs("scope_id", "group").id, "user_id": creator.id}
+    if move.owner.execute(queries.administrates, key).fetchone() is not None:
+        return creator.id, []
+    row.note("its creator becomes an editor of its group")
     added = Target("memberships", key | {"role": "editor"}, tuple(key), shared=True, volatile=changed)
     return creator.id, [
         added,

@@ -47,3 +47,7 @@ select to_jsonb(t) as row, t.id from embedding_models t
 
 -- name: apscheduler_jobs
 select jsonb_build_object('id', t.id) as row, t.id from apscheduler_jobs t
+
+-- name: administrates
+-- Of this service: a group of the same name was here before, and an account of the same address administrates it.
+select from memberships where group_id = %(group_id)s and user_id = %(user_id)s and role = 'admin'

@@ -232,6 +232,22 @@ def test_an_account_that_is_here_takes_what_is_its_own(service: Service, adminis
     assert service.log_in("ada@example.org", "another long password").id
 
 
+@pytest.mark.parametrize(("here", "then"), [("admin", "admin"), ("member", "editor"), (None, "editor")])
+def test_who_made_a_connector_of_a_group_can_write_to_it_and_loses_no_right(
+    service: Service, administrator: User, server: postgres.Server, here: str | None, then: str
+) -> None:
+    ada = administrator.post("/users", {"email": "ada@example.org", "password": "another long password"}).json["id"]
+    if here is not None:
+        group = administrator.post("/groups", {"name": "users.groups"}).json["id"]
+        assert administrator.put(f"/groups/{group}/members/{ada}", {"role": here}).status in {200, 201, 204}
+    with (
+        source(server, "source_groups", schema("echomind")) as created,
+        move_of(service, created, "echomind", owner_name=administrator.email, **OPTIONS["echomind"]) as move,
+    ):
+        moved(move, "echomind")
+    assert service.rows("select role from memberships where user_id = %s", ada) == [(then,)]
+
+
 def test_documents_are_ingested_from_their_files_or_their_chunks_and_known_by_their_old_ids(
     service: Service, administrator: User, papers: Source
 ) -> None:
