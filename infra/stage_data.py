@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -72,11 +73,15 @@ class StageData:
                 self._cloud.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
 
     def _cluster_snapshots(self) -> list[str]:
-        result = self._cloud.databases.describe_db_cluster_snapshots(
-            DBClusterIdentifier=self._database, SnapshotType="manual"
-        )
-        return [snapshot["DBClusterSnapshotIdentifier"] for snapshot in result["DBClusterSnapshots"]]
+        pages = self._cloud.databases.get_paginator("describe_db_cluster_snapshots").paginate(SnapshotType="manual")
+        snapshots = [snapshot for page in pages for snapshot in page["DBClusterSnapshots"]]
+        return [item["DBClusterSnapshotIdentifier"] for item in snapshots if self._is_own(item["DBClusterIdentifier"])]
 
     def _snapshots(self) -> list[str]:
-        result = self._cloud.databases.describe_db_snapshots(DBInstanceIdentifier=self._database, SnapshotType="manual")
-        return [snapshot["DBSnapshotIdentifier"] for snapshot in result["DBSnapshots"]]
+        pages = self._cloud.databases.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+        snapshots = [snapshot for page in pages for snapshot in page["DBSnapshots"]]
+        return [item["DBSnapshotIdentifier"] for item in snapshots if self._is_own(item["DBInstanceIdentifier"])]
+
+    def _is_own(self, database: str) -> bool:
+        """Whether a database is the stage's, or the one of a former time that it was restored from."""
+        return database == self._database or bool(re.fullmatch(rf"{self._database}-from-\d{{8}}t\d{{6}}z", database))

@@ -291,7 +291,7 @@ def main() -> None:
     if journal.missing:
         print(f"  {journal.missing} documents have their text and no file: it was replaced or deleted since then")
     if "database" in stage.parts:
-        print(f"  the snapshot {restore.label} stays: delete it when {arguments.into} is not needed any more")
+        print(f"  the snapshot {restore.label} stays until make destroy STAGE={arguments.into} DATA=delete")
 
 
 if __name__ == "__main__":

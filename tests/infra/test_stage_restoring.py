@@ -20,7 +20,7 @@ from infra.cloud import Cloud
 from infra.former_database import FormerDatabase
 from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
-from infra.stage_data import documents_bucket
+from infra.stage_data import StageData, documents_bucket
 from infra.stage_restoring import Restore
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -102,6 +102,18 @@ def test_a_snapshot_of_that_time_is_made_once_and_nothing_else_is_left(records: 
         assert FormerDatabase(records, restore).snapshot(silent()) == restore.label
         assert _databases(records) == {"alcove-production"}
         assert _snapshots(records) == {restore.label}
+
+
+@pytest.mark.parametrize("make", [_cluster, _instance])
+def test_the_snapshot_is_data_of_the_new_stage_and_is_deleted_with_it(records: Cloud, make: Any) -> None:
+    make(records)
+    snapshot = FormerDatabase(records, _restore()).snapshot(silent())
+    for other in ("production", "rest", "restored-2"):
+        StageData(records, other).delete()
+    assert _snapshots(records) == {snapshot}
+    assert StageData(records, "restored").describe() == [f"database: snapshot {snapshot}"]
+    StageData(records, "restored").delete()
+    assert _snapshots(records) == set()
 
 
 @pytest.mark.parametrize("make", [_cluster, _instance])
