@@ -237,6 +237,8 @@ def _kill(run: Run, options: argparse.Namespace, seconds: float) -> tuple[int, i
                 amid += done() > before
             elif status == 0:
                 break
+            elif status != _IS_BUSY:
+                raise SystemExit(f"a move that went on after {kills} kills ended with {status}")
     return kills, amid
 
 
