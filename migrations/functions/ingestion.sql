@@ -105,7 +105,7 @@ grant execute on function next_document_before(text) to alcove_app;
 -- When a document without a lease that is not ingested is compared with the bucket again: after `grace`, and then more
 -- and more seldom. Its event may only wait in a long queue, and the arrival of an upload is an event itself.
 create or replace function next_comparison(updated_at timestamptz, verified_at timestamptz, grace interval)
-    returns timestamptz language sql immutable
+    returns timestamptz language sql stable
     return greatest(updated_at, verified_at) + greatest(grace, (verified_at - updated_at) / 2);
 
 -- Documents to compare with the bucket: those whose worker died, those that wait for a file or its event, those that

@@ -216,8 +216,12 @@ def test_only_an_administrator_gets_it_and_it_is_in_the_audit_log(administrator:
     rows = service.rows("select count(*) from organisation_tables()")
     assert rows == [(0,)], "without an identity"
     assert organisation_rows(administrator, limit=3) == organisation_rows(administrator, limit=1000)
-    (entry, *_) = administrator.get("/audit-logs?action=organisation.exported").json["items"]
-    assert entry["user_id"] == str(administrator.id)
+    cursor = administrator.get("/organisation/export?limit=1").json["next_cursor"]
+    log = "/audit-logs?action=organisation.exported"
+    assert [entry["user_id"] for entry in administrator.get(log).json["items"]] == [str(administrator.id)] * 3
+    service.rows("update audit_logs set created_at = now() - interval '2 hours' returning 1")
+    assert administrator.get(f"/organisation/export?cursor={cursor}").status == 200, "a page of an old export"
+    assert len(administrator.get(log).json["items"]) == 4
 
 
 def test_every_table_is_exported_or_said_not_to_be(service: Service) -> None:

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from chalicelib.auth.accounts.models import ExportedRow, ExportQuery
-from chalicelib.core import errors, sql
+from chalicelib.auth.audit import audit
+from chalicelib.core import errors, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.core.texts import storable
 
@@ -27,7 +28,13 @@ def page(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
 
 
 def page_of_organisation(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
-    """The organisation's next rows; none for anybody but an administrator. Raises BadRequest (bad_cursor)."""
+    """The organisation's next rows; none for anybody but an administrator. Raises BadRequest (bad_cursor).
+
+    The audit log gets an entry for the first page, and for any other one that no entry of the last hour stands for: a
+    cursor can be made up.
+    """
+    if query.cursor is None or not rows.value(conn, queries.is_recorded):
+        audit.record(conn, "organisation.exported", "organisation", None)
     return _page(conn, query, queries.organisation_tables, queries.organisation_rows)
 
 
@@ -37,14 +44,14 @@ def _page(conn: "Conn", query: ExportQuery, of_tables: LiteralString, of_rows: L
     items: list[ExportedRow] = []
     chars = 0
     while tables:
-        rows = conn.execute(of_rows, {"table": tables[0], "after": after, "limit": _ROWS}).fetchall()
-        for key, content in rows:
+        entries = conn.execute(of_rows, {"table": tables[0], "after": after, "limit": _ROWS}).fetchall()
+        for key, content in entries:
             chars += len(json.dumps(content, default=str))
             if items and (chars > _PAGE_CHARS or len(items) >= query.limit):
                 return Page(items=items, next_cursor=_cursor(tables[0], after))
             items.append(ExportedRow(table=tables[0], row=content))
             after = key
-        if len(rows) < _ROWS:
+        if len(entries) < _ROWS:
             tables.pop(0)
             after = None
     return Page(items=items, next_cursor=None)

