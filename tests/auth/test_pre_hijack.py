@@ -210,7 +210,7 @@ STAYS = (
         ],
         _WORDS,
     )
-    | dict.fromkeys(["audit_logs", "login_attempts", "usage"], _LOGS)
+    | dict.fromkeys(["audit_logs", "document_versions", "login_attempts", "usage"], _LOGS)
     | dict.fromkeys(["event_streams", "idempotency_keys", "refresh_tokens"], _BOUND)
     | {
         "budgets": "an administrator sets it",

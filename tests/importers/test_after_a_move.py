@@ -4,6 +4,7 @@ The sources have about 1,000 awkward rows each; what each side shows is compared
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -305,7 +306,56 @@ def _tokens_and_feedback(moved: Moved, users: dict[str, User]) -> None:
         assert here == there, name
 
 
+def _answers(moved: Moved, users: dict[str, User]) -> None:
+    """Archi's feedback, traces and comparisons."""
+    there, here = _archis(moved), Counter[tuple[Any, ...]]()
+    for user in users.values():
+        for conversation in _all(user, "/conversations"):
+            for message in _all(user, f"/conversations/{conversation['id']}/messages"):
+                if message["role"] != "assistant":
+                    continue
+                here.update(
+                    ("feedback", message["content"], each["kind"])
+                    for each in user.get(f"/messages/{message['id']}/feedback").json["items"]
+                )
+                trace = user.get(f"/messages/{message['id']}/trace")
+                if trace.status == 200:
+                    here["trace", message["content"], json.dumps(trace.json["events"], sort_keys=True)] += 1
+    assert here == there, (list((there - here).items())[:3], list((here - there).items())[:3])
+    metrics = moved.administrator.get("/ab/metrics").json["items"]
+    votes = dict(moved.ask("select preference, count(*) from ab_comparisons group by 1"))
+    assert sum(each["votes"] for each in metrics) == sum(votes.values()), votes
+    assert sum(each["ties"] for each in metrics) == votes["tie"]
+    # A is the champion.
+    assert sum(each["losses"] for each in metrics) == votes["a"]
+    assert sum(each["wins"] for each in metrics) == votes["b"]
+
+
+def _archis(moved: Moved) -> Counter[tuple[Any, ...]]:
+    rows: Counter[tuple[Any, ...]] = Counter()
+    for content, kind in moved.ask(
+        "select coalesce(c.content, ''), f.feedback from feedback f join conversations c on c.message_id = f.mid "
+        "join conversation_metadata m on m.conversation_id = c.conversation_id join users u on u.id = m.user_id "
+        "where c.sender = 'archi' and (f.feedback <> 'comment' or f.feedback_msg ~ '[^[:space:]]') "
+        "and (f.feedback = 'comment' or not exists (select from feedback newer "
+        "where newer.mid = f.mid and newer.feedback <> 'comment' and newer.feedback_ts > f.feedback_ts))"
+    ):
+        # Of likes and dislikes the newest counts; a comment without a word is in the report of the move.
+        rows["feedback", content, kind] += 1
+    for content, events in moved.ask(
+        "select coalesce(c.content, ''), t.events from agent_traces t "
+        "join conversations c on c.message_id = t.message_id "
+        "join conversation_metadata m on m.conversation_id = c.conversation_id join users u on u.id = m.user_id "
+        # A trace whose question is in another conversation is in the report of the move.
+        "where c.sender = 'archi' and (t.user_message_id is null or exists (select from conversations q "
+        "where q.message_id = t.user_message_id and q.conversation_id = c.conversation_id))"
+    ):
+        rows["trace", content, json.dumps(events, sort_keys=True)] += 1
+    return rows
+
+
 FIGURES: dict[str, Callable[[Moved, dict[str, User]], None]] = {
     "aichat": _tokens,
+    "archi": _answers,
     "echomind": _tokens_and_feedback,
 }

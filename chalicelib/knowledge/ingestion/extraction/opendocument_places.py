@@ -11,7 +11,7 @@ _LENGTH = re.compile(r"(-?\d{1,6}(?:\.\d{1,9})?)(mm|cm|in|pt|pc|px)")
 _INCHES = {"mm": 1 / 25.4, "cm": 1 / 2.54, "in": 1.0, "pt": 1 / 72, "pc": 1 / 6, "px": 1 / 96}
 # Shapes whose upper edges are nearer than this stand in one row, in inches.
 _SAME_ROW = 0.33
-_TRANSLATED = re.compile(r"translate\s*\(\s*(\S+?)[\s,]+(\S+?)\s*\)")
+_TRANSLATED = re.compile(r"translate\s*\(\s*([^\s,()]+)[\s,]+([^\s,()]+)\s*\)")
 
 
 def in_order(page: Element) -> list[Element]:
