@@ -96,7 +96,7 @@ export const walks = {
     await page.getByRole("heading", { name: "Pump care" }).waitFor();
 
     await page.getByLabel("Search conversations").fill("pump car");
-    await entry.waitFor();
+    await entry.first().waitFor();
     await page.getByLabel("Search conversations").fill("coolant inspected");
     await list.getByRole("link", { name: /coolant pump/ }).first().click();
     await page.locator(".question").first().waitFor();
