@@ -85,16 +85,16 @@ def parse_time(text: str) -> datetime:
 def restored_stage(cloud: Cloud, restore: Restore, overrides: list[str]) -> Stage:
     """The new stage: the parameters of the one that stands, but for what only one stage can have. DeployError."""
     stage = stages.read(restore.source, [])
-    if not stages._NAME.fullmatch(restore.into) or restore.into == restore.source:
+    if not stages.NAME.fullmatch(restore.into) or restore.into == restore.source:
         raise DeployError(f"{restore.into!r} cannot be the new stage's name: another one, of small letters and digits.")
     if not stacks.stands(cloud, stage.stack(APPLICATION)):
         raise DeployError(f"{stage.stack(APPLICATION)} does not stand: there is nothing to restore from.")
-    paths = stages._templates() | {APPLICATION: package.ROOT / "infra" / "template.yaml"}
+    paths = stages.template_paths() | {APPLICATION: package.ROOT / "infra" / "template.yaml"}
     standing = {part: stage.stack(part) for part in stages.PARTS if stacks.stands(cloud, stage.stack(part))}
     outputs = {part: stacks.outputs(cloud, stack).keys() for part, stack in standing.items()}
     for part, stack in standing.items():
         handed = {name for other, names in outputs.items() if other != part for name in names}
-        defaults = stages._defaults(paths[part])
+        defaults = stages.defaults_of(paths[part])
         present = stacks.parameters(cloud, stack)
         chosen = {name: value for name, value in present.items() if value != defaults.get(name)}
         stage.parts[part] = {name: value for name, value in chosen.items() if name not in _OWN | handed}
@@ -274,11 +274,11 @@ def main() -> None:
     arguments, progress = _arguments(), Progress()
     try:
         restore = Restore(arguments.stage, parse_time(arguments.at), arguments.into)
-        session, endpoint_url = stages._session(), os.environ.get("AWS_ENDPOINT_URL")
+        session, endpoint_url = stages.open_session(), os.environ.get("AWS_ENDPOINT_URL")
         cloud = Cloud.connect(session)
         stage = restored_stage(cloud, restore, arguments.overrides)
         if not arguments.yes:
-            stage.agreed = stages._ask
+            stage.agreed = stages.ask
         if not endpoint_url:
             preflight.require(stages.plan_of(cloud, stage), preflight.clients_of(session), progress)
         os.environ["EMBEDDINGS"] = (stage.embeddings or "").replace(",", " ")

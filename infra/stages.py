@@ -39,7 +39,7 @@ APPLICATION = "application"
 PARTS = ("network", "database", "embedder", APPLICATION, "edge", "monitoring")
 _ALWAYS = {APPLICATION, "monitoring"}
 _LOGIN = ("DatabaseAddress", "DatabaseResourceId", "DatabaseSecretArn", "OwnerSecretArn", "MasterSecretArn")
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 Values = dict[str, str]
 
@@ -65,7 +65,7 @@ class Stage:
 def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
     """The stage of `directory`/`name`.toml, with `overrides` of the form `part.Parameter=value`. DeployError."""
     path = directory / f"{name}.toml"
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise DeployError(f"{name!r} cannot be a stage's name: up to 16 small letters, digits and hyphens.")
     if not path.is_file():
         existing = ", ".join(sorted(other.stem for other in directory.glob("*.toml")))
@@ -111,7 +111,7 @@ def up(
     """
     with progress.step("upload"):
         keys = deploy.upload(cloud, built)
-        templates = {part: deploying.upload_file(cloud, part, path) for part, path in _templates().items()}
+        templates = {part: deploying.upload_file(cloud, part, path) for part, path in template_paths().items()}
         _check_names(cloud, stage, templates | {APPLICATION: keys["template"]})
     # What one login has and the other lacks: stacks remember parameters.
     outputs: Values = dict.fromkeys(_LOGIN, "") if "database" in stage.parts else {}
@@ -143,11 +143,11 @@ def _check_names(cloud: Cloud, stage: Stage, templates: Values) -> None:
 
 def plan_of(cloud: Cloud, stage: Stage) -> preflight.Plan:
     """What is checked before anything is created."""
-    paths = _templates() | {APPLICATION: package.ROOT / "infra" / "template.yaml"}
+    paths = template_paths() | {APPLICATION: package.ROOT / "infra" / "template.yaml"}
     existing = frozenset(part for part in PARTS if stacks.stands(cloud, stage.stack(part)))
     # The stack remembers what was chosen on the command line before.
     chosen = {part: stacks.parameters(cloud, stage.stack(part)) | values for part, values in stage.parts.items()}
-    defaults = {part: _defaults(path) for part, path in paths.items()}
+    defaults = {part: defaults_of(path) for part, path in paths.items()}
     return preflight.Plan(stage.name, chosen, defaults, existing, stage.architecture)
 
 
@@ -158,12 +158,12 @@ class _Template(yaml.SafeLoader):
 _Template.add_multi_constructor("!", lambda *_: None)
 
 
-def _defaults(path: Path) -> Values:
+def defaults_of(path: Path) -> Values:
     declared: dict[str, Any] = yaml.load(path.read_text("utf-8"), _Template)["Parameters"]  # noqa: S506 — a SafeLoader
     return {name: str(item["Default"]) for name, item in declared.items() if "Default" in item}
 
 
-def _templates() -> dict[str, Path]:
+def template_paths() -> dict[str, Path]:
     return {part: TEMPLATES / f"{part}.yaml" for part in PARTS if part != APPLICATION}
 
 
@@ -298,14 +298,14 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     return remaining.describe()
 
 
-def _ask() -> bool:
+def ask() -> bool:
     """Whether the user at the terminal accepts the changes. Raises DeployError without a terminal."""
     if not sys.stdin.isatty():
         raise DeployError("Changes must be confirmed at a terminal. Set YES=1 to apply them without confirmation.")
     return input("  Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _session() -> boto3.Session:
+def open_session() -> boto3.Session:
     """The environment's credentials and region. Raises DeployError when either is missing."""
     session = boto3.Session()
     if session.region_name is None:
@@ -341,14 +341,14 @@ def main() -> None:
     progress = Progress()
     try:
         if arguments.action == "unlock":
-            deploy.unlock(Cloud.connect(_session()), arguments.stage, arguments.account)
+            deploy.unlock(Cloud.connect(open_session()), arguments.stage, arguments.account)
             print(f"  {arguments.account} can log in again")
             return
         stage = read(arguments.stage, arguments.overrides)
         if not arguments.yes:
-            stage.agreed = _ask
+            stage.agreed = ask
         endpoint_url = os.environ.get("AWS_ENDPOINT_URL")
-        session = _session()
+        session = open_session()
         if arguments.action == "deploy":
             cloud = Cloud.connect(session)
             if endpoint_url:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import urllib.parse
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -94,6 +95,17 @@ class User:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         return self.request("GET", path, headers=headers)
+
+    def items(self, path: str, limit: int = 100) -> Iterator[Any]:
+        """Every item of a list, page after page."""
+        cursor = ""
+        while True:
+            page = self.get(f"{path}?limit={limit}{cursor}")
+            assert page.status == 200, page.body
+            yield from page.json["items"]
+            if page.json["next_cursor"] is None:
+                return
+            cursor = f"&cursor={page.json['next_cursor']}"
 
     def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         return self.request("POST", path, body, headers)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,9 @@ def _wait(user: ApiSession, documents: dict[str, dict[str, Any]]) -> list[dict[s
             for identity, document in documents.items()
         }
         while len(finished) < len(documents) and time.monotonic() < deadline:
-            for document in _listed(user):
+            # In pages: a request for each document would soon be too many.
+            for listed in user.all_items(user.list_documents, limit=100):
+                document = listed.model_dump(mode="json")
                 bar = bars[document["id"]]
                 progress.update(bar, completed=document["chunks_done"], total=document["chunks_total"])
                 if document["status"] in {"completed", "failed"}:
@@ -165,15 +167,6 @@ def _wait(user: ApiSession, documents: dict[str, dict[str, Any]]) -> list[dict[s
     if len(finished) < len(documents):
         raise SystemExit(f"{len(documents) - len(finished)} documents were not ingested within {_INGEST_SECONDS} s")
     return [finished[identity] for identity in documents]
-
-
-def _listed(user: ApiSession) -> Iterator[dict[str, Any]]:
-    """Every document of the demo's user, a hundred in a request: one request for each would soon be too many."""
-    page = user.json("GET", "/documents?limit=100")
-    yield from page["items"]
-    while page["next_cursor"]:
-        page = user.json("GET", f"/documents?limit=100&cursor={page['next_cursor']}")
-        yield from page["items"]
 
 
 def _report(documents: Sequence[dict[str, Any]]) -> int:

@@ -2,13 +2,13 @@
 
 import base64
 import json
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from tests.importers.exports import rows_of
 from tests.isolation import scenario
-from tests.service import Service, User
+from tests.service import Service
 
 # The scenario has a webhook, whose secret is sealed.
 pytestmark = pytest.mark.usefixtures("master_key")
@@ -35,23 +35,11 @@ NOT_EXPORTED = {
 }
 
 
-def exported_rows(user: User, limit: int = 200) -> list[tuple[str, dict[str, Any]]]:
-    """Every row of the caller's export, with its table."""
-    rows: list[tuple[str, dict[str, Any]]] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        page = user.get(f"/me/export?limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
-        assert page.status == 200, page.body
-        rows += [(item["table"], item["row"]) for item in page.json["items"]]
-        cursor = page.json["next_cursor"]
-    return rows
-
-
 def test_every_row_of_ones_own_is_there_once(service: Service) -> None:
     world = scenario.people(service)
     scenario.fill(world)
     owner = world.owner = service.log_in(world.owner.email, world.owner.password)
-    exported = exported_rows(owner)
+    exported = rows_of(owner)
     with service.database.connect("owner") as conn:
         for table in scenario.tables(conn):
             columns = {
@@ -76,17 +64,17 @@ def test_pages_of_any_size_give_the_same(service: Service) -> None:
     user = service.user()
     for number in range(7):
         user.add(f"Note {number}", f"Pump number {number} runs.")
-    whole = exported_rows(user, 1000)
+    whole = rows_of(user, limit=1000)
     keys = [json.dumps(entry, sort_keys=True) for entry in whole]
     assert len(set(keys)) == len(keys)
-    assert sorted(keys) == sorted(json.dumps(entry, sort_keys=True) for entry in exported_rows(user, 3))
+    assert sorted(keys) == sorted(json.dumps(entry, sort_keys=True) for entry in rows_of(user, limit=3))
 
 
 def test_nothing_secret_and_nothing_of_others(service: Service) -> None:
     user, other = service.user(), service.user()
     key = user.post("/me/api-keys", {"name": "k", "scopes": ["read"]}).json["key"]
     other.add("Secret plan", "The vault opens at dawn.")
-    everything = json.dumps(exported_rows(user))
+    everything = json.dumps(rows_of(user))
     for secret in (key, "argon2", "vault", other.email, "password_hash", "ciphertext", "key_hash"):
         assert secret not in everything
 

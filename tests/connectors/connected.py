@@ -71,14 +71,7 @@ class Library:
 
     def items(self) -> dict[str, dict[str, Any]]:
         """The items by their ids at the source."""
-        items: dict[str, dict[str, Any]] = {}
-        cursor = ""
-        while True:
-            page = self.user.get(f"{self.path}/items?limit=100{cursor}").json
-            items |= {item["source_id"]: item for item in page["items"]}
-            if page["next_cursor"] is None:
-                return items
-            cursor = f"&cursor={page['next_cursor']}"
+        return {item["source_id"]: item for item in self.user.items(f"{self.path}/items")}
 
     def paths(self) -> dict[str, str]:
         """The documents of the connector's repository: path → document."""

@@ -249,8 +249,8 @@ def _conversations_read_the_same(moved: Moved, users: dict[str, User]) -> None:
             for (identifier,) in moved.ask(before.conversations, name=name)
         )
         here: Counter[tuple[tuple[str, str], ...]] = Counter()
-        for conversation in _all(user, "/conversations"):
-            messages = _all(user, f"/conversations/{conversation['id']}/messages")
+        for conversation in user.items("/conversations"):
+            messages = list(user.items(f"/conversations/{conversation['id']}/messages"))
             replayed = user.get(f"/conversations/{conversation['id']}/replay").json["messages"]
             assert [each["content"] for each in replayed] == [each["content"] for each in messages][: len(replayed)]
             here[tuple((each["role"], each["content"]) for each in messages)] += 1
@@ -258,17 +258,6 @@ def _conversations_read_the_same(moved: Moved, users: dict[str, User]) -> None:
         assert not missing, f"{name}: {next(iter(missing))} is none of {list(here - there)}"
         read += sum(there.values())
     assert read >= PEOPLE
-
-
-def _all(user: User, path: str) -> list[Any]:
-    items: list[Any] = []
-    cursor = ""
-    while True:
-        page = user.get(f"{path}?limit=100{cursor}").json
-        items += page["items"]
-        if not page["next_cursor"]:
-            return items
-        cursor = f"&cursor={page['next_cursor']}"
 
 
 def _tokens(moved: Moved, users: dict[str, User]) -> None:
@@ -298,8 +287,8 @@ def _tokens_and_feedback(moved: Moved, users: dict[str, User]) -> None:
         there = Counter((content, {"positive": "like", "negative": "dislike"}[kind]) for content, kind in rows)
         here = Counter(
             (message["content"], feedback["kind"])
-            for conversation in _all(user, "/conversations")
-            for message in _all(user, f"/conversations/{conversation['id']}/messages")
+            for conversation in user.items("/conversations")
+            for message in user.items(f"/conversations/{conversation['id']}/messages")
             if message["role"] == "assistant"
             for feedback in user.get(f"/messages/{message['id']}/feedback").json["items"]
         )
@@ -310,8 +299,8 @@ def _answers(moved: Moved, users: dict[str, User]) -> None:
     """Archi's feedback, traces and comparisons."""
     there, here = _archis(moved), Counter[tuple[Any, ...]]()
     for user in users.values():
-        for conversation in _all(user, "/conversations"):
-            for message in _all(user, f"/conversations/{conversation['id']}/messages"):
+        for conversation in user.items("/conversations"):
+            for message in user.items(f"/conversations/{conversation['id']}/messages"):
                 if message["role"] != "assistant":
                     continue
                 here.update(

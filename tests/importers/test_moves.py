@@ -130,12 +130,9 @@ def shown(caller: User) -> str:
         name = next((name for name in ids if f"{{{name}}}" in path), None)
         for each in ids[name] if name else [""]:
             texts.append(json.dumps(caller.get(path.replace(f"{{{name}}}", each)).json))
-    cursor: str | None = ""
-    while cursor is not None:
-        # Ended sessions and attempts to log in have no page of their own.
-        page = caller.get(f"/me/export?limit=1000{cursor}").json
-        texts += [json.dumps(each) for each in page["items"] if each["table"] in {"sessions", "login_attempts"}]
-        cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
+    # Ended sessions and attempts to log in have no page of their own.
+    rows = caller.items("/me/export", 1000)
+    texts += [json.dumps(each) for each in rows if each["table"] in {"sessions", "login_attempts"}]
     return "\n".join(texts)
 
 

@@ -1,20 +1,17 @@
 """An organisation's export: what is the organisation's and nothing of people's own, and all of it again elsewhere."""
 
 import json
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from importers import engine, exported, organisation, report, verify
-from importers.files import Folder
-from importers.move import Move, MoveError
+from importers import exported, organisation, verify
+from importers.exported import ORGANISATION
+from importers.move import MoveError
 from infra.local import postgres
-from tests.auth.test_export import exported_rows
 from tests.conftest import service_of_a_module
+from tests.importers.exports import export, move_of, read_back, rows_of
 from tests.isolation import scenario
 from tests.service import Service, User
 
@@ -98,50 +95,6 @@ NOT_EXPORTED = {
 }
 
 
-def organisation_rows(administrator: User, limit: int = 200) -> list[tuple[str, dict[str, Any]]]:
-    """Every row of the organisation's export, with its table."""
-    rows: list[tuple[str, dict[str, Any]]] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        page = administrator.get(f"/organisation/export?limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
-        assert page.status == 200, page.body
-        rows += [(item["table"], item["row"]) for item in page.json["items"]]
-        cursor = page.json["next_cursor"]
-    return rows
-
-
-def export(administrator: User, folder: Path) -> Path:
-    """What `alcove export --organisation` writes; tests/clients shows that it does."""
-    (folder / "files").mkdir(parents=True)
-    rows = organisation_rows(administrator)
-    (folder / "rows.jsonl").write_text("".join(json.dumps({"table": t, "row": r}) + "\n" for t, r in rows), "utf-8")
-    for table, row in rows:
-        original = administrator.get(f"/documents/{row['id']}/original") if table == "documents" else None
-        if original is not None and original.status == 200:
-            with urllib.request.urlopen(original.json["url"]) as answer:
-                (folder / "files" / row["id"]).write_bytes(answer.read())
-    stated = {"format": exported.FORMAT, "version": exported.VERSION, "of": exported.ORGANISATION}
-    (folder / "export.json").write_text(json.dumps(stated))
-    return folder
-
-
-@contextmanager
-def move_of(service: Service, folder: Path) -> Iterator[Move]:
-    """A move of an organisation's export to `service`."""
-    from importers import destination
-
-    with service.database.connect("owner") as owner, service.database.connect("owner") as reader:
-        name = exported.load(reader, folder, organisation.KEYS, exported.ORGANISATION)
-        yield Move(f"alcove-{name}", reader, owner, files=Folder(folder / "files"), put=destination.put)
-
-
-def read_back(service: Service, folder: Path) -> str:
-    reports: list[str] = []
-    with move_of(service, folder) as move:
-        engine.run(move, organisation.steps, report=lambda: reports.append(report.of_move(move)))
-    return reports[0]
-
-
 def own(administrator: User) -> dict[str, str]:
     """Give the organisation one of everything that it can have; ids."""
     document = administrator.add("House rules", "The gate closes at ten. A badge opens it.", scope="org")
@@ -194,7 +147,7 @@ def test_nothing_of_people_and_groups_is_in_it(administrator: User, service: Ser
         }
     assert {"documents", "document_texts", "messages", "conversations", "memory_items", "users"} <= marked
     created = own(administrator)
-    rows = organisation_rows(administrator)
+    rows = rows_of(administrator, ORGANISATION)
     everything = json.dumps(rows).lower()
     assert MARK not in everything
     for secret in ("argon2", "password_hash", "ciphertext", "wrapped_key", "key_hash", "preferences"):
@@ -203,7 +156,7 @@ def test_nothing_of_people_and_groups_is_in_it(administrator: User, service: Ser
     theirs = {
         (table, json.dumps(row, sort_keys=True))
         for user in (administrator, service.user())
-        for table, row in exported_rows(user)
+        for table, row in rows_of(user)
         if table not in OF_EVERYBODY and row.get("space_id") != 1 and row.get("document_id") != created["document"]
     }
     shared = {table for table, row in rows if (table, json.dumps(row, sort_keys=True)) in theirs}
@@ -215,7 +168,7 @@ def test_only_an_administrator_gets_it_and_it_is_in_the_audit_log(administrator:
     assert service.user().get("/organisation/export").status == 403
     rows = service.rows("select count(*) from organisation_tables()")
     assert rows == [(0,)], "without an identity"
-    assert organisation_rows(administrator, limit=3) == organisation_rows(administrator, limit=1000)
+    assert rows_of(administrator, ORGANISATION, limit=3) == rows_of(administrator, ORGANISATION, limit=1000)
     cursor = administrator.get("/organisation/export?limit=1").json["next_cursor"]
     log = "/audit-logs?action=organisation.exported"
     assert [entry["user_id"] for entry in administrator.get(log).json["items"]] == [str(administrator.id)] * 3
@@ -226,7 +179,7 @@ def test_only_an_administrator_gets_it_and_it_is_in_the_audit_log(administrator:
 
 def test_every_table_is_exported_or_said_not_to_be(service: Service) -> None:
     administrator = service.administrator()
-    names = {table for table, _ in organisation_rows(administrator)}
+    names = {table for table, _ in rows_of(administrator, ORGANISATION)}
     with service.database.connect("owner") as conn:
         readable = {
             table
@@ -261,20 +214,22 @@ def test_everything_of_an_organisation_is_equal_after_the_round_trip(
     administrator: User, service: Service, server: postgres.Server, template: str, tmp_path: Path
 ) -> None:
     own(administrator)
-    folder = export(administrator, tmp_path / "export")
-    expected = comparable(organisation_rows(administrator))
-    shipped = {row["id"] for table, row in organisation_rows(administrator) if row.get("name") == "default"}
-    shipped |= {row["id"] for table, row in organisation_rows(administrator) if row.get("name") == "extractive"}
+    folder = export(administrator, tmp_path / "export", ORGANISATION)
+    expected = comparable(rows_of(administrator, ORGANISATION))
+    shipped = {row["id"] for table, row in rows_of(administrator, ORGANISATION) if row.get("name") == "default"}
+    shipped |= {row["id"] for table, row in rows_of(administrator, ORGANISATION) if row.get("name") == "extractive"}
     expected["users"] = [each for each in expected["users"] if str(administrator.id) not in each]
     with service_of_a_module(server, template) as (other, _):
         other_administrator = other.administrator()
-        text = read_back(other, folder)
+        text = read_back(other, folder, ORGANISATION)
         other.pump_ingest()
-        with move_of(other, folder) as move:
+        with move_of(other, folder, ORGANISATION) as move:
             checks = verify.check(move, organisation.steps)
             assert [(each.title, each.missing) for each in checks if not each.is_equal] == []
-        assert read_back(other, folder).partition("Documents")[0] == text.partition("Documents")[0], "moved twice"
-        result = comparable(organisation_rows(other_administrator))
+        assert read_back(other, folder, ORGANISATION).partition("Documents")[0] == text.partition("Documents")[0], (
+            "moved twice"
+        )
+        result = comparable(rows_of(other_administrator, ORGANISATION))
         for table, entries in expected.items():
             # The first administrator has the same address there and here.
             entries = [each.replace(str(administrator.id), str(other_administrator.id)) for each in entries]
@@ -291,6 +246,6 @@ def test_everything_of_an_organisation_is_equal_after_the_round_trip(
 
 
 def test_an_export_of_the_other_kind_is_refused(service: Service, tmp_path: Path) -> None:
-    folder = export(service.administrator(), tmp_path / "export")
+    folder = export(service.administrator(), tmp_path / "export", ORGANISATION)
     with service.database.connect("owner") as reader, pytest.raises(MoveError, match="FROM=organisation"):
         exported.load(reader, folder, organisation.KEYS)

@@ -1,20 +1,16 @@
 """An account's export, read back by another service: everything that can be there is there again."""
 
 import json
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from importers import alcove, engine, exported, report, verify
-from importers.files import Folder
-from importers.move import Move, MoveError
+from importers import alcove, verify
+from importers.move import MoveError
 from infra.local import postgres
-from tests.auth.test_export import exported_rows
 from tests.conftest import service_of_a_module
+from tests.importers.exports import export, move_of, read_back, rows_of
 from tests.isolation import scenario
 from tests.service import Service, User
 
@@ -23,41 +19,8 @@ PASSWORD = "a long enough password"
 NOT_IN_THE_SCENARIO = {"connector_items", "sync_runs"}
 
 
-def export(user: User, folder: Path) -> Path:
-    """What `alcove export` writes; tests/clients shows that it does."""
-    (folder / "files").mkdir(parents=True)
-    rows = exported_rows(user)
-    lines = [json.dumps({"table": table, "row": row}) for table, row in rows]
-    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    for table, row in rows:
-        if table == "documents":
-            original = user.get(f"/documents/{row['id']}/original")
-            if original.status == 200:
-                with urllib.request.urlopen(original.json["url"]) as answer:
-                    (folder / "files" / row["id"]).write_bytes(answer.read())
-    (folder / "export.json").write_text(json.dumps({"format": exported.FORMAT, "version": exported.VERSION}))
-    return folder
-
-
 # The columns of `users` that are read back; everything else of an account is the other service's to decide.
 ACCOUNT = ("id", "email", "username", "display_name", "preferences", "created_at", "updated_at")
-
-
-@contextmanager
-def move_of(service: Service, folder: Path, **options: Any) -> Iterator[Move]:
-    """A move of an export to `service`."""
-    from importers import destination
-
-    with service.database.connect("owner") as owner, service.database.connect("owner") as reader:
-        account = exported.load(reader, folder, alcove.KEYS)
-        yield Move(f"alcove-{account}", reader, owner, files=Folder(folder / "files"), put=destination.put, **options)
-
-
-def read_back(service: Service, folder: Path, **options: Any) -> str:
-    reports: list[str] = []
-    with move_of(service, folder, **options) as move:
-        engine.run(move, alcove.steps, report=lambda: reports.append(report.of_move(move)))
-    return reports[0]
 
 
 def without(table: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +61,7 @@ def test_everything_of_an_account_is_equal_after_the_round_trip(
     owner: User, service: Service, server: postgres.Server, template: str, tmp_path: Path
 ) -> None:
     folder = export(owner, tmp_path / "export")
-    before = exported_rows(owner)
+    before = rows_of(owner)
     texts = {row["document_id"]: row["content"] for table, row in before if table == "document_texts"}
     with service_of_a_module(server, template) as (other, _):
         text = read_back(other, folder)
@@ -110,7 +73,7 @@ def test_everything_of_an_account_is_equal_after_the_round_trip(
         administrator = other.administrator()
         assert administrator.request("PATCH", f"/users/{owner.id}", {"password": PASSWORD}).status == 200
         moved = other.log_in(owner.email, PASSWORD)
-        after = exported_rows(moved)
+        after = rows_of(moved)
         expected, result = comparable(before), comparable(after)
         for table, entries in expected.items():
             assert result[table] == entries, text.partition("\n## ")[0]

@@ -18,8 +18,8 @@ ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
 def _plan(*overrides: str, existing: tuple[str, ...] = (), name: str = "trial") -> preflight.Plan:
     params = ["application.AdministratorEmail=you@example.org", "monitoring.AlarmEmail=you@example.org"]
     stage = stages.read(name, [*params, *overrides])
-    paths = stages._templates() | {stages.APPLICATION: package.ROOT / "infra" / "template.yaml"}
-    defaults = {part: stages._defaults(path) for part, path in paths.items()}
+    paths = stages.template_paths() | {stages.APPLICATION: package.ROOT / "infra" / "template.yaml"}
+    defaults = {part: stages.defaults_of(path) for part, path in paths.items()}
     return preflight.Plan(stage.name, stage.parts, defaults, frozenset(existing), stage.architecture)
 
 

@@ -300,7 +300,7 @@ def test_a_plain_instance_of_rds_deploys_as_well(account: Account) -> None:
 def test_without_a_terminal_nothing_is_applied_that_nobody_agreed_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     with pytest.raises(DeployError, match="YES=1"):
-        stages._ask()
+        stages.ask()
 
 
 def test_a_missing_region_or_credentials_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +310,7 @@ def test_a_missing_region_or_credentials_are_named_at_once(monkeypatch: pytest.M
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(DeployError, match="AWS_DEFAULT_REGION"):
-        stages._session()
+        stages.open_session()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with pytest.raises(DeployError, match="AWS_PROFILE"):
-        stages._session()
+        stages.open_session()

@@ -41,7 +41,7 @@ class Line:
         return (self.bottom + self.top) / 2
 
 
-def lines_of(text_page: PdfTextPage, exponents: Sequence[Exponent] = ()) -> list[Line]:
+def lines_of(text_page: PdfTextPage, exponents: Sequence[Exponent]) -> list[Line]:
     """The lines of a page in the order of its text, with a ``^`` before each exponent."""
     from pypdfium2 import raw
 
