@@ -144,7 +144,7 @@ bench-beside: setup ## measure Alcove beside LlamaIndex's and LangChain's Postgr
 endurance: setup ## kill, inject and load at length, then compare; WHAT=chaos KILLS=200 for one; `.venv/bin/python -m tests.endurance` lists them
 	@$(BIN)/python -m tests.endurance $(or $(WHAT),all) $(options)
 
-endurance-connectors: setup ## change sources at random while syncing, ingesting and the database are killed: 1,000 changes at each of seven sources, 200 kills (hours); ARGS="--changes 30 --kills 40" for less
+endurance-connectors: setup ## change sources at random while syncing, ingesting and the database are killed: 1,000 changes at each of eight sources, 200 kills (hours); ARGS="--changes 30 --kills 40" for less
 	@$(BIN)/python -m tests.endurance connectors $(options)
 
 package: setup ## build the layer and the function, and print their sizes; TARGET=aws ARCH=arm64 for Lambda, TWICE=1 compares two builds

@@ -648,6 +648,8 @@ create table sync_runs (
     updated integer not null default 0 check (updated >= 0),
     removed integer not null default 0 check (removed >= 0),
     unchanged integer not null default 0 check (unchanged >= 0),
+    -- Items that the source shows to some people alone, and that were left out.
+    withheld integer not null default 0 check (withheld >= 0),
     failed integer not null default 0 check (failed >= 0),
     bytes bigint not null default 0 check (bytes >= 0),
     error_code text check (length(error_code) <= 100),
@@ -674,7 +676,7 @@ create policy change on sync_runs for update to alcove_app
     using (exists (select from connectors c where c.id = connector_id
                                               and c.space_id = any ((select app_writable_spaces())::integer[])));
 grant select on sync_runs to alcove_app;
-grant update (status, cursor, documents_before, pages, listed, created, updated, removed, unchanged, failed, bytes,
+grant update (status, cursor, documents_before, pages, listed, created, updated, removed, unchanged, withheld, failed, bytes,
               error_code, error_message, lease_token, leased_until, attempts, available_at, started_at)
    on sync_runs to alcove_app;
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.doors.conftest import HERE, PREPARED
-from tests.peers import drives, teams, trackers
+from tests.peers import confluence, drives, teams, trackers
 
 
 def _read(server: str, **environment: str) -> Any:
@@ -102,3 +102,25 @@ def test_a_trackers_client_reads_the_tracker(system: str) -> None:
         assert read.get("file", "Four bar.") == "Four bar."
         if system == "github":
             assert any(f"{tracker.url}/acme/pumps/files/3/report.txt" in text for text in read["texts"])
+
+
+@pytest.mark.parametrize("deployment", ["cloud", "server"])
+def test_a_client_of_confluence_reads_the_site(deployment: str) -> None:
+    with confluence.serve(deployment) as wiki:
+        parents = {"1": None, "2": "1", "3": "2", "4": "1", "5": "3"}
+        for page_id, parent in parents.items():
+            wiki.write(page_id, f"Pump {page_id}", f"<p>Pump {page_id} is blue.</p>", parent, labels=["pump"])
+        first = wiki.comment("3", "<p>Since when?</p>")
+        wiki.comment("3", "<p>Since 2019.</p>", parent=first.id)
+        wiki.attach("3", "report.txt", b"Four bar.")
+        wiki.pages["2"].readers = ["g1"]
+        read = _read(f"confluence-{deployment}", URL=wiki.url, TOKEN=confluence.TOKEN)
+    assert read == {
+        "pages": {page_id: f"Pump {page_id}" for page_id in parents},
+        "parents": parents,
+        "text": "<p>Pump 3 is blue.</p>",
+        "labels": ["pump"],
+        "comments": ["<p>Since when?</p>", "<p>Since 2019.</p>"],
+        "file": "Four bar.",
+        "restricted": ["Grace Hopper"],
+    }

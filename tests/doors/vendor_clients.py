@@ -1,7 +1,7 @@
 """Vendors' own client libraries, against the servers of tests/peers: what each one reads there, printed as JSON.
 
-The first argument names the server: google, graph, github, gitlab, redmine, jira-cloud or jira-server. URL is its
-address.
+The first argument names the server: google, graph, github, gitlab, redmine, jira-cloud, jira-server, confluence-cloud
+or confluence-server. URL is its address.
 """
 
 # mypy: ignore-errors
@@ -237,6 +237,60 @@ def jira() -> dict[str, Any]:
         "comments": [comment.body for comment in client.comments("2")],
         "file": attached[0].get().decode(),
     }
+
+
+def confluence() -> dict[str, Any]:
+    """atlassian-python-api: its client of Cloud's v2 with the search of v1, and its client of Data Center."""
+    return _confluence_cloud() if sys.argv[1] == "confluence-cloud" else _confluence_data_center()
+
+
+def _confluence_cloud() -> dict[str, Any]:
+    from atlassian import ConfluenceV2
+
+    client = ConfluenceV2(f"{URL}/wiki", username="ada@example.org", password=TOKEN, cloud=True)
+    (space,) = client.get_spaces(keys="ENG", limit=2)
+    pages = client.get_pages(space_id=space["id"], limit=2, sort="id")
+    (comment,) = client.get_page_footer_comments("3", body_format="storage", limit=2)
+    (reply,) = client.get_comment_children_v2(comment["id"], **{"body-format": "storage"})["results"]
+    (file,) = client.get("rest/api/content/search", params={"cql": "container in (3) and type in (attachment)"})[
+        "results"
+    ]
+    return {
+        "pages": {page["id"]: page["title"] for page in pages},
+        "parents": {page["id"]: page["parentId"] for page in pages},
+        "text": client.get_page_by_id("3", body_format="storage")["body"]["storage"]["value"],
+        "labels": [label["name"] for label in client.get_page_labels("3")],
+        "comments": [one["body"]["storage"]["value"] for one in (comment, reply)],
+        "file": client.get(
+            f"rest/api/content/3/child/attachment/{file['id']}/download", not_json_response=True
+        ).decode(),
+        "restricted": _readers(client.get("rest/api/content/2/restriction/byOperation")),
+    }
+
+
+def _confluence_data_center() -> dict[str, Any]:
+    from atlassian import Confluence
+
+    client = Confluence(URL, token=TOKEN, cloud=False)
+    expand = "history,space,version,ancestors"
+    pages = list(client.get_all_pages_from_space_as_generator("ENG", limit=2, expand=expand))
+    comments = client.get_page_comments("3", expand="body.storage,version,history", depth="all")["results"]
+    (file,) = client.get_attachments_from_content("3", expand="version")["results"]
+    return {
+        "pages": {page["id"]: page["title"] for page in pages},
+        "parents": {page["id"]: next((one["id"] for one in page["ancestors"][::-1]), None) for page in pages},
+        "text": client.get_page_by_id("3", expand="body.storage")["body"]["storage"]["value"],
+        "labels": [
+            one["name"] for one in client.get_page_by_id("3", expand="metadata.labels")["metadata"]["labels"]["results"]
+        ],
+        "comments": [one["body"]["storage"]["value"] for one in comments],
+        "file": client.get(file["_links"]["download"], not_json_response=True).decode(),
+        "restricted": _readers(client.get_all_restrictions_for_content("2")),
+    }
+
+
+def _readers(restrictions: Any) -> list[str]:
+    return [one["displayName"] for one in restrictions["read"]["restrictions"]["user"]["results"]]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Random changes at sources while the functions that sync and ingest, and the database, are killed on the way.
 
 The sources are a Git repository behind Git's HTTP backend, a web server, a bucket, and servers that speak the protocols
-of GitLab, Redmine, Google Drive and OneDrive (tests/peers). `--changes` items of each are created, changed, renamed and
-deleted at random; drives also grant and withdraw rights, which their connectors mirror. Runs are asked for meanwhile,
-and workers are killed (SIGKILL), now and then the whole database: `--kills` in all. At the end, after runs in peace,
-each source is compared with the library item by item, and users × documents with the drives' own rule for readers.
+of GitLab, Redmine, Google Drive, OneDrive and Confluence (tests/peers). `--changes` items of each are created, changed,
+renamed and deleted at random; drives also grant and withdraw rights, which their connectors mirror, and Confluence
+restricts pages, which its connector leaves out. Runs are asked for meanwhile, and workers are killed (SIGKILL), now and
+then the whole database: `--kills` in all. At the end, after runs in peace, each source is compared with the library
+item by item, and users × documents with the drives' own rule for readers.
 Exits 1 if an item is missing, stale or doubled, if a deleted one is still there, or if a user sees what the source
 would not show, or does not see what it would. Then faults of each kind are planted, and the comparison must find them:
 it exits 1 too if it does not.

@@ -1,6 +1,7 @@
 """Sources that change at random, and what the library should have of each: for tests/endurance/connectors.py."""
 
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import boto3
 
 from tests.connectors.connected import Library
 from tests.connectors.matrix import DriveMatrix
-from tests.peers import drives, git, trackers, web
+from tests.peers import confluence, drives, git, trackers, web
 from tests.service import Service, User
 
 # Drives name readers by these addresses, some of which are the domain's.
@@ -200,6 +201,91 @@ class TicketMirror(Mirror):
         return result
 
 
+_PAGE_CHANGES = (
+    "change",
+    "rename",
+    "move",
+    "comment",
+    "comment",
+    "uncomment",
+    "attach",
+    "attach",
+    "detach",
+    "archive",
+    "delete",
+    "restrict",
+    "open",
+)
+
+
+@dataclass
+class ConfluenceMirror(Mirror):
+    """Pages of Confluence, which are created, changed, moved, archived, deleted and restricted; what hangs at them."""
+
+    number: int = 0
+
+    def fill(self, number: int) -> None:
+        for _ in range(number):
+            self._create(None)
+
+    def change(self, chance: random.Random) -> None:
+        pages = [page for page in self.peer.pages.values() if page.status == "current"]
+        self.number += 1
+        kind = chance.choice(["create", "change", *_PAGE_CHANGES])
+        if kind == "create" or len(pages) < 10:
+            self._create(chance.choice([None, *(page.id for page in pages)]))
+            return
+        page = chance.choice(pages)
+        if kind in {"archive", "delete", "move", "restrict", "open"}:
+            self._place(kind, page, pages, chance)
+        elif kind in {"change", "rename"}:
+            markup = page.markup if kind == "rename" else f"<p>Pump {self.number} was replaced.</p>"
+            self.peer.write(page.id, f"Pump {self.number}" if kind == "rename" else page.title, markup)
+        elif kind == "comment":
+            self.peer.comment(page.id, f"<p>Comment {self.number}.</p>")
+        elif kind == "uncomment":
+            page.comments = page.comments[:-1]
+        elif kind == "attach":
+            self.peer.attach(page.id, f"report{self.number % 3}.txt", f"Measured {self.number} bar.".encode())
+        else:
+            page.files = {}
+
+    def _place(self, kind: str, page: Any, pages: list[Any], chance: random.Random) -> None:
+        """Change where a page is, whether it is there, or who may read it."""
+        if kind == "move":
+            free = [one.id for one in pages if page.id not in {each.id for each in self._path(one)}]
+            page.parent = chance.choice([None, *free])
+        elif kind == "restrict":
+            page.readers = ["g1"]
+        elif kind == "open":
+            for one in pages:
+                one.readers = [] if chance.random() < 0.5 else one.readers
+        else:
+            for one in pages:
+                one.parent = page.parent if one.parent == page.id else one.parent
+            page.status = "archived" if kind == "archive" else "trashed"
+
+    def _create(self, parent: str | None) -> None:
+        self.number += 1
+        self.peer.write(str(self.number), f"Item {self.number}", f"<p>Pump {self.number} is blue.</p>", parent)
+
+    def _path(self, page: Any) -> list[Any]:
+        """A page, and what it is below."""
+        result = [page]
+        while result[-1].parent is not None:
+            result.append(self.peer.pages[result[-1].parent])
+        return result
+
+    def expected(self) -> dict[str, str]:
+        result = {}
+        for page in self.peer.pages.values():
+            if page.status != "current" or any(one.readers for one in self._path(page)):
+                continue
+            result[f"page:{page.id}"] = re.sub("<[^>]*>", "", page.comments[-1].text if page.comments else page.markup)
+            result |= {f"attachment:{file.id}": file.content.decode() for file in page.files.values()}
+        return result
+
+
 @dataclass
 class DriveMirror(Mirror):
     """Files of a drive, which are created, changed, moved and deleted, and granted and withdrawn."""
@@ -265,9 +351,13 @@ def _serve(kind: str, folder: Path, stack: Any) -> Mirror:
     if kind in {"gitlab", "redmine"}:
         tracker = stack.enter_context(trackers.serve(kind))
         return TicketMirror(kind, tracker, *tracker.connection())
+    if kind == "confluence":
+        wiki = stack.enter_context(confluence.serve("cloud"))
+        wiki.page = 20
+        return ConfluenceMirror(kind, wiki, *wiki.connection())
     drive = stack.enter_context(drives.serve())
     settings, credentials = drive.connection(kind)
     return DriveMirror(kind, drive, settings, credentials, {"scope": "org", "mirrors_readers": True})
 
 
-KINDS = ("git", "web", "bucket", "gitlab", "redmine", "google_drive", "onedrive")
+KINDS = ("git", "web", "bucket", "gitlab", "redmine", "google_drive", "onedrive", "confluence")

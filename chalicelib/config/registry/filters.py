@@ -22,6 +22,7 @@ SourceType = Literal[
     "onedrive",
     "teams",
     "imap",
+    "confluence",
 ]
 
 

@@ -13,7 +13,7 @@ from chalicelib.knowledge.connectors import types
 from chalicelib.knowledge.documents.models import Scope
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), STORABLE]
-ConnectorType = Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"]
+ConnectorType = Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap", "confluence"]
 ConnectorStatus = Literal["pending", "syncing", "active", "error", "disabled"]
 RunStatus = Literal["pending", "running", "completed", "failed", "stopped", "cancelled"]
 RefreshMinutes = Annotated[int, Field(ge=1, le=525_600)]
@@ -148,6 +148,7 @@ class SyncRun(Resource):
     updated: int
     removed: int
     unchanged: int
+    withheld: int
     failed: int
     bytes: int
     error: Failure | None

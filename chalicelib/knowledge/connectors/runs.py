@@ -76,6 +76,7 @@ class Counts:
     updated: int = 0
     removed: int = 0
     unchanged: int = 0
+    withheld: int = 0
     failed: int = 0
     bytes: int = 0
 

@@ -1,6 +1,6 @@
 -- part: shown
 select r.id, r.connector_id, r.started_by, r.status, r.allow_removals, r.pages, r.listed, r.created, r.updated, r.removed,
-       r.unchanged, r.failed, r.bytes, r.queued_at, r.started_at, r.finished_at,
+       r.unchanged, r.withheld, r.failed, r.bytes, r.queued_at, r.started_at, r.finished_at,
        case when r.error_code is not null
             then jsonb_build_object('code', r.error_code, 'message', r.error_message) end as error
   from sync_runs r
@@ -46,7 +46,8 @@ update sync_runs
        attempts = case when %(cursor)s::jsonb is not null or %(listed)s > 0 then 1 else attempts end, error_code = null, error_message = null,
        cursor = coalesce(%(cursor)s::jsonb, cursor), pages = pages + %(pages)s, listed = listed + %(listed)s,
        created = created + %(created)s, updated = updated + %(updated)s, removed = removed + %(removed)s,
-       unchanged = unchanged + %(unchanged)s, failed = failed + %(failed)s, bytes = bytes + %(bytes)s
+       unchanged = unchanged + %(unchanged)s, withheld = withheld + %(withheld)s, failed = failed + %(failed)s,
+       bytes = bytes + %(bytes)s
  where id = %(run)s and lease_token = %(token)s
 returning attempts
 

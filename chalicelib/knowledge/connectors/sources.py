@@ -138,11 +138,14 @@ class Listing:
     The last page may say `is_whole`: what no page of this run named is gone; and `state`, where the next run begins.
     `retained` are items that are as they were, which the page does not repeat; `retains_all`: every known item is.
     `others` counts what the source's page has besides, such as folders and files that are not selected.
+    `withheld` are items that the source shows to some people alone, and that the connector must not show to everybody
+    of its space: they go at once, if they are here, and whatever the connector permits to be removed.
     """
 
     items: tuple[Item, ...] = ()
     deleted: tuple[str, ...] = ()
     retained: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
     retains_all: bool = False
     others: int = 0
     cursor: Json | None = None

@@ -38,6 +38,7 @@ def listing(work: "Work", page: Listing, cursor: dict[str, Any]) -> bool:
     page = replace(page, deleted=tuple(source_id for source_id in page.deleted if source_id in listed))
     parts = [named[start : start + _BATCH] for start in range(0, len(named), _BATCH)] or [[]]
     work.is_idle = True
+    _withhold(work, page.withheld)
     for number, part in enumerate(parts):
         is_last = number == len(parts) - 1
         rest_of_page = replace(page, items=tuple(part)) if is_last else Listing(items=tuple(part))
@@ -46,6 +47,18 @@ def listing(work: "Work", page: Listing, cursor: dict[str, Any]) -> bool:
         if work.is_over() and not is_last:
             return False
     return True
+
+
+def _withhold(work: "Work", withheld: tuple[str, ...]) -> None:
+    """Remove what not everybody may read any more: before anything else is done, and also when the page then fails.
+
+    The guard against removals does not count it: a source that hides half of its pages is to be believed.
+    """
+    for start in range(0, len(withheld), _REMOVALS_PER_TRANSACTION):
+        part = list(withheld[start : start + _REMOVALS_PER_TRANSACTION])
+        with identity.as_owner(work.claim.owner_id) as conn:
+            runs.renew(conn, work.claim)
+            pages.apply(conn, work.claim, work.job, PageChanges(deleted=part))
 
 
 def rest(work: "Work", *, is_whole: bool) -> bool:
@@ -116,7 +129,7 @@ def _part(
         changes.seen += page.retained
     else:
         cursor = None
-    named = counts.listed + len(changes.deleted) + len(changes.seen) + page.others
+    named = counts.listed + len(changes.deleted) + len(changes.seen) + len(page.withheld) + page.others
     work.is_idle = work.is_idle and named == 0
     if cursor is not None:
         cursor["idle"] = work.idle = work.idle + 1 if work.is_idle else 0
@@ -125,6 +138,7 @@ def _part(
         removals = pages.count_with_documents(conn, work.claim, changes.deleted)
         counts.removed, counts.created = removals.before, counts.created - removals.brought
         counts.unchanged += len(page.retained) if cursor is not None else 0
+        counts.withheld = len(page.withheld) if cursor is not None else 0
         if page.retains_all:
             counts.unchanged += items.count_documents(conn, work.claim.connector_id)
         bounds.guard(work, counts.removed)

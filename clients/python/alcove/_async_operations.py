@@ -774,7 +774,7 @@ class AsyncOperations(ABC):
         self,
         *,
         name: str,
-        type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"],
+        type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap", "confluence"],
         scope: Literal["user", "group", "org"] | Unset | None = UNSET,
         group_id: UUID | str | Unset | None = UNSET,
         settings: dict[str, Any] | Unset | None = UNSET,
@@ -1260,6 +1260,7 @@ class AsyncOperations(ABC):
             "onedrive",
             "teams",
             "imap",
+            "confluence",
         ]
         | Unset = UNSET,
         archived: bool | Unset = UNSET,

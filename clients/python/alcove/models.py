@@ -1395,6 +1395,7 @@ class DocumentQuery(BaseModel):
             "onedrive",
             "teams",
             "imap",
+            "confluence",
         ]
         | None
     ) = None
@@ -3889,7 +3890,7 @@ class NewConnector(BaseModel):
     """
     The name; the connector's repository gets it too.
     """
-    type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"] = Field(
+    type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap", "confluence"] = Field(
         ..., examples=["web"]
     )
     """
@@ -5750,6 +5751,7 @@ class SearchFilters(BaseModel):
                 "onedrive",
                 "teams",
                 "imap",
+                "confluence",
             ]
         ]
         | None
@@ -6658,6 +6660,10 @@ class SyncRun(BaseModel):
     unchanged: int
     """
     The number of items that are as they were.
+    """
+    withheld: int
+    """
+    The number of items that the source shows to some people alone, and that were left out.
     """
     failed: int
     """
@@ -8414,7 +8420,7 @@ class Connector(BaseModel):
     """
     The name.
     """
-    type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap"] = Field(
+    type: Literal["web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap", "confluence"] = Field(
         ..., examples=["web"]
     )
     """

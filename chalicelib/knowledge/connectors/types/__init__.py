@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from chalicelib.knowledge.connectors.sources import Access, ItemSource
 
-TYPES = ("web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap")
+TYPES = ("web", "git", "ticket", "file", "google_drive", "onedrive", "teams", "imap", "confluence")
 
 
 class NoCredentials(Request):

@@ -1,5 +1,6 @@
-"""REST APIs of sources: what their statuses mean for a run."""
+"""REST APIs of sources: where their credentials go, and what their statuses mean for a run."""
 
+import base64
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,14 @@ _FILE_LIMITS = ResponseLimits(read_seconds=30, total_seconds=60, max_bytes=MAX_I
 _LIMITED = re.compile(rb'"(userRateLimitExceeded|rateLimitExceeded|quotaExceeded|dailyLimitExceeded)"')
 
 
+class BadRequestError(SourceError):
+    """The source answers 400. `explanation` is the beginning of what it says."""
+
+    def __init__(self, message: str, explanation: str) -> None:
+        super().__init__(message)
+        self.explanation = explanation
+
+
 class UnknownCredentialsError(CredentialsError):
     """The source answers 401. Where it was asked for a file, download() finds out whether it refuses that one alone."""
 
@@ -46,13 +55,43 @@ class ApiReply:
         return self.next_url is not None
 
 
+def log_in(browser: Browser, url: str, header: str, value: str | None) -> str:
+    """The API's address without a slash at its end. The browser then sends the credentials, if any, to it alone.
+
+    Raises ConfigurationError for credentials that would cross a public network unencrypted.
+    """
+    if value is not None and not browser.allow_private and urlsplit(url).scheme == "http":
+        raise ConfigurationError("A token is only sent to an address that begins with https://.")
+    browser.home = url
+    if value:
+        browser.headers[header] = value
+    return url.rstrip("/")
+
+
+def atlassian_login(credentials: Any) -> str | None:
+    """What an Authorization header says to Atlassian: an account with its API token, or a personal access token."""
+    if credentials is None:
+        return None
+    if credentials.username is None:
+        return f"Bearer {credentials.token}"
+    return f"Basic {base64.b64encode(f'{credentials.username}:{credentials.token}'.encode()).decode()}"
+
+
 def get(browser: Browser, url: str, **options: Any) -> ApiReply:
     """A GET whose answer is JSON.
 
-    Raises CredentialsError for 401 and 403, ItemDeletedError for 404, CursorExpiredError for 410, and SourceError for
-    the rest, with the pause that the source asks for.
+    Raises CredentialsError for 401 and 403, ItemDeletedError for 404, CursorExpiredError for 410, BadRequestError for
+    400, and SourceError for the rest, with the pause that the source asks for.
     """
-    response = request(browser, "GET", url, **options)
+    return _reply(request(browser, "GET", url, **options), url)
+
+
+def post(browser: Browser, url: str, document: object) -> ApiReply:
+    """A POST of JSON that only asks, and whose answer is JSON. Raises as get() does."""
+    return _reply(request(browser, "POST", url, document=document), url)
+
+
+def _reply(response: Response, url: str) -> ApiReply:
     try:
         content = response.json() if response.body else None
     except OutboundError as error:
@@ -137,6 +176,8 @@ def _failure(response: Response, host: str, pause: float | None) -> Exception:
         return ItemDeletedError(f"{sentence} There is nothing at this address.")
     if response.status == 410:
         return CursorExpiredError(sentence)
+    if response.status == 400:
+        return BadRequestError(sentence, response.body[:10_000].decode(errors="replace"))
     return SourceError(sentence, retry_after=response.retry_after())
 
 

@@ -17,7 +17,7 @@ _Project = Annotated[
     Text,
     matching(r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", "must be a project's key, number or path", max_length=200),
 ]
-_Address = Annotated[
+Address = Annotated[
     Text, matching(r"^https?://[^\s?#]+$", "must be an address such as https://gitlab.example.org", max_length=1024)
 ]
 
@@ -26,7 +26,7 @@ class TicketSettings(Request):
     """The tracker, its address and the project. GitHub's project is `owner/name`, GitLab's a path or a number."""
 
     system: Literal["github", "gitlab", "jira", "redmine"]
-    url: _Address | None = None
+    url: Address | None = None
     project: _Project
     # Jira Cloud and Jira Data Center (Server) list tickets differently.
     deployment: Literal["cloud", "server"] | None = None
@@ -41,14 +41,14 @@ class TicketSettings(Request):
         return self
 
 
-class TicketCredentials(Request):
-    """A token; for Jira Cloud also the e-mail address of its account as `username`."""
+class TokenCredentials(Request):
+    """A token; for Atlassian's Cloud also the e-mail address of its account as `username`."""
 
     token: Annotated[Text, Field(min_length=1, max_length=2000)]
     username: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
 
 
-SETTINGS, CREDENTIALS = TicketSettings, TicketCredentials
+SETTINGS, CREDENTIALS = TicketSettings, TokenCredentials
 
 
 def connect(access: "Access") -> "ItemSource":

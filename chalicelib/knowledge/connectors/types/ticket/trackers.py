@@ -3,14 +3,13 @@
 One module because a tracker is twenty lines that only make sense beside the others.
 """
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from chalicelib.knowledge.connectors.sources import Access, ConfigurationError, ItemDeletedError
+from chalicelib.knowledge.connectors.sources import Access, ItemDeletedError
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, TicketPage, Tracker, moment
 
@@ -29,28 +28,17 @@ def of(access: Access) -> Tracker:
     """The tracker of a connector's settings, whose browser sends the credentials. Raises ConfigurationError."""
     settings, credentials = access.settings, access.credentials
     token = credentials.token if credentials else None
-    if token is not None and not access.browser.allow_private and urlsplit(settings.url or "https:").scheme == "http":
-        raise ConfigurationError("A token is only sent to an address that begins with https://.")
     if settings.system == "github":
-        base = _log_in(access, settings.url or _GITHUB, "Authorization", token and f"Bearer {token}")
+        base = rest.log_in(access.browser, settings.url or _GITHUB, "Authorization", token and f"Bearer {token}")
         access.browser.headers |= {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
         return GitHub(access, base)
     if settings.system == "gitlab":
-        return GitLab(access, _log_in(access, settings.url or "https://gitlab.com", "PRIVATE-TOKEN", token))
+        base = rest.log_in(access.browser, settings.url or "https://gitlab.com", "PRIVATE-TOKEN", token)
+        return GitLab(access, base)
     if settings.system == "redmine":
-        return Redmine(access, _log_in(access, settings.url, "X-Redmine-API-Key", token))
-    name = credentials.username if credentials else None
-    basic = base64.b64encode(f"{name}:{token}".encode()).decode()
-    header = token and (f"Basic {basic}" if name else f"Bearer {token}")
-    return Jira(access, _log_in(access, settings.url, "Authorization", header))
-
-
-def _log_in(access: Access, url: str, header: str, value: str | None) -> str:
-    """The tracker's address, to which alone the browser then sends the credentials."""
-    access.browser.home = url
-    if value:
-        access.browser.headers[header] = value
-    return url.rstrip("/")
+        return Redmine(access, rest.log_in(access.browser, settings.url, "X-Redmine-API-Key", token))
+    login = rest.atlassian_login(credentials)
+    return Jira(access, rest.log_in(access.browser, settings.url, "Authorization", login))
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ function Runs({ state }: { state: { data?: Run[]; error?: unknown; reload: () =>
         { text: t("connectors.updated"), class: "wide-only number", cell: (run) => number(run.updated) },
         { text: t("connectors.removed"), class: "wide-only number", cell: (run) => number(run.removed) },
         { text: t("connectors.unchanged"), class: "wide-only number", cell: (run) => number(run.unchanged) },
+        { text: t("connectors.withheld"), class: "wide-only number", cell: (run) => number(run.withheld) },
         { text: t("connectors.failed"), class: "number", cell: (run) => (run.failed ? <Badge kind="bad">{number(run.failed)}</Badge> : "0") },
         { text: t("field.size"), class: "wide-only number", cell: (run) => bytes(run.bytes) },
       ]}

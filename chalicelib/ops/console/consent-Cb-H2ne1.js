@@ -1,1 +1,0 @@
-export{n as finishConsent}from"./consent-DR-tWT04.js";

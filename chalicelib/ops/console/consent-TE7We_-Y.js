@@ -1,0 +1,1 @@
+export{n as finishConsent}from"./consent-BbggmRNl.js";
