@@ -201,7 +201,7 @@ def test_an_index_that_is_being_rebuilt_loses_nothing(
     run = library.sync()
     assert (run["status"], run["removed"], run["failed"]) == ("completed", 1, 0), run["error"]
     assert library.paths().keys() == before.keys() - {"Engineering/Home/Pumps/Pump 7/report.txt"}
-    assert "made of rubber" in library.text(before["Engineering/Home/Pumps/Pump 7.html"])
+    assert "Since which year?" in library.text(before["Engineering/Home/Pumps/Pump 7.html"])
     wiki.unindexed = set()
     assert library.sync()["removed"] == 0
     assert "Since which year?" in library.text(before["Engineering/Home/Pumps/Pump 7.html"])
@@ -280,6 +280,15 @@ def test_a_restricted_page_that_no_list_names_goes(connected: Service, admin: Us
         run = library.sync(ingest=False)
         assert (run["status"], counts(run), run["withheld"]) == ("completed", {"unchanged": 3}, 1)
         assert len(library.paths()) == 3
+
+
+def test_authors_are_left_out_where_the_account_sees_no_profiles(connected: Service, admin: User) -> None:
+    with confluence.serve("cloud") as wiki:
+        wiki.write("1", "Home", "<p>Blue.</p>")
+        wiki.refused = {"/wiki/api/v2/users-bulk"}
+        library = _connect(connected, admin, wiki)
+        assert counts(library.sync(ingest=False)) == {"created": 1}
+        assert library.items()["page:1"]["authors"] == []
 
 
 def test_settings_that_choose_less_remove_the_rest(

@@ -80,6 +80,8 @@ class ConfluencePeer:
     unindexed: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
+    # Paths that the account may not ask for.
+    refused: set[str] = field(default_factory=set)
     # A list ends after so many entries, as if it were whole.
     listed_at_most: int | None = None
     # What answers have instead of their content.
@@ -172,6 +174,8 @@ def serve(deployment: str) -> Iterator[ConfluencePeer]:
             return PeerResponse(200, peer.pages[request.path.split("/")[2]].files[request.query["name"]].content)
         if not _may_enter(peer, request):
             return as_json({"message": "Unauthorized"}, 401)
+        if request.path in peer.refused:
+            return as_json({"message": "Forbidden"}, 403)
         if peer.other_form is not None:
             return as_json(peer.other_form)
         prefix = "/wiki" if deployment == "cloud" else ""

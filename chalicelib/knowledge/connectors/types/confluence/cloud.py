@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.knowledge.connectors.sources import ConfigurationError, CursorExpiredError, ItemDeletedError
+from chalicelib.knowledge.connectors.sources import (
+    ConfigurationError,
+    CredentialsError,
+    CursorExpiredError,
+    ItemDeletedError,
+)
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.confluence.api import PAGE, READERS, Api, following_query, labels_of
 from chalicelib.knowledge.connectors.types.confluence.contents import Kind, PageBody, Space, WikiComment, WikiPage
@@ -114,10 +119,20 @@ class ConfluenceCloud(Api):
         unknown = sorted(set(people) - self._names.keys() - {""})
         for start in range(0, len(unknown), PAGE):
             part = unknown[start : start + PAGE]
-            content = rest.post(self.access.browser, f"{self.base}/api/v2/users-bulk", {"accountIds": part}).content
             self._names |= dict.fromkeys(part, "")
-            self._names |= {str(one["accountId"]): str(one.get("displayName") or "") for one in content["results"]}
+            self._names |= {str(one["accountId"]): str(one.get("displayName") or "") for one in self._profiles(part)}
         return {one: self._names[one] for one in people if self._names.get(one)}
+
+    def _profiles(self, people: list[str]) -> list[Any]:
+        """What the site tells of people; nothing where the account may not see profiles."""
+        try:
+            content = rest.post(self.access.browser, f"{self.base}/api/v2/users-bulk", {"accountIds": people}).content
+        except rest.UnknownCredentialsError:
+            raise
+        except (CredentialsError, ItemDeletedError):
+            return []
+        entries: list[Any] = content["results"]
+        return entries
 
     def file_url(self, page_id: str, file_id: str, link: str) -> str:  # noqa: ARG002 — by the ids
         """Where an attachment's bytes are; see Wiki."""

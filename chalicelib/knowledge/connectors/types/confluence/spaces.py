@@ -26,6 +26,8 @@ from chalicelib.knowledge.ingestion.extraction import kinds
 _PAGE, _FILE = "page:", "attachment:"
 # Of the items that no page of the listing named, one page looks at so many.
 _MOST_UNSEEN = 20
+# A page remembers so many of its attachments, which go with it at once when it is restricted; others go a little later.
+_MOST_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
@@ -67,25 +69,25 @@ class Spaces:
         behind = {"lists": lists, "at": following} if lists else {"unseen_after": ""}
         return Listing(items=tuple(items), withheld=tuple(withheld), cursor=behind)
 
-    def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:  # noqa: ARG002 — versions are numbers
+    def fetch(self, item: Item, known: KnownItem | None, into: Path) -> Fetched:
         """Write a page with its comments, or an attachment."""
         page_id, kind = str(item.metadata["page"]), item.metadata["kind"]
         if item.source_id.startswith(_FILE):
             return self._fetch_file(item, page_id, into)
+        number = self._comments.get(page_id)
+        if number == 0 and known is not None:
+            number = None  # the index may have lost those that the document has
         try:
             text = self.wiki.text(kind, page_id)
-            comments = self.wiki.comments(kind, page_id, self._comments.get(page_id))
+            comments = self.wiki.comments(kind, page_id, number)
         except rest.UnknownCredentialsError:
             raise
         except CredentialsError as error:
             if self.wiki.one(kind, page_id) is not None:
                 raise
             raise ItemDeletedError("Confluence no longer shows this page.") from error
-        people = {
-            one
-            for markup in (text.markup, *(each.markup for each in comments))
-            for one in storage_format.people(markup)
-        }
+        markups = (text.markup, *(comment.markup for comment in comments))
+        people = {one for markup in markups for one in storage_format.people(markup)}
         facts = {
             "Author": ", ".join(item.authors),
             "Created": item.created_at.date().isoformat() if item.created_at else "",
@@ -120,7 +122,7 @@ class Spaces:
             created_at=page.created_at,
             modified_at=page.modified_at,
             metadata=owner | ({"labels": ", ".join(page.labels)} if page.labels else {}),
-            memory={"attachments": sorted(f"{_FILE}{file.id}" for file in children.files)},
+            memory={"attachments": sorted(f"{_FILE}{file.id}" for file in children.files)[:_MOST_REMEMBERED]},
         )
         return [described, *(self._file(page, place, owner, file) for file in children.files)]
 
