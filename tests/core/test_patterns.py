@@ -411,7 +411,7 @@ BUILT = {
     "chalicelib.core.sql": 1,
     "chalicelib.knowledge.ingestion.extraction.languages": 3,
     "chalicelib.knowledge.text.lexemes": 2,
-    "chalicelib.knowledge.text.phrases": 1,
+    "chalicelib.knowledge.text.phrases": 2,
 }
 
 

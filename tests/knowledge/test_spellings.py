@@ -1,5 +1,7 @@
 """Spellings: what is written in one way is found when it is asked for in another, and nothing else is."""
 
+import random
+
 import pytest
 
 from chalicelib.knowledge.text import lexemes, phrases
@@ -146,6 +148,36 @@ def test_another_spelling_is_found(document: str, query: str, key: str) -> None:
 def test_every_rule_is_in_the_table() -> None:
     assert {rule.name for rule in phrases.RULES} <= TABLE.keys()
     assert all(rule.keys.__doc__ for rule in phrases.RULES)
+
+
+def test_a_hint_misses_no_match() -> None:
+    """Texts made of what the rules look for, and of the table's examples."""
+    dice = random.Random(7)
+    pieces = [
+        "1",
+        "20",
+        "2026",
+        "14",
+        "March ",
+        "Mai ",
+        "O'Brien",
+        "AT&T",
+        "R & D",
+        *"/-.:, '’年月일",
+        "E ",
+        "GB",
+        "DE89",
+    ]
+    pieces += ["DE89", "3704", "0044", "+49", "(0)30", "00", "1a", "2B", "(", "10", "d ", "\u0661"]
+    pieces += [text for rows in TABLE.values() for document, query, _ in rows for text in (document, query)]
+    matched = set()
+    for _ in range(10_000):
+        text = "".join(dice.choices(pieces, k=dice.randint(1, 12)))
+        for rule in phrases.RULES:
+            for match in rule.pattern.finditer(text):
+                matched.add(rule.name)
+                assert rule.hint.search(match[0]), (rule.name, match[0])
+    assert matched == {rule.name for rule in phrases.RULES}
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,9 @@ def normalised(text: str) -> str:
         text = _OPTIONAL.sub("", unicodedata.normalize("NFKD", text))
         text = unicodedata.normalize("NFC", text).translate(spellings.LETTERS)
         text = _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
-    return _ELISION.sub(" ", _CLITIC.sub(" ", text))
+    if "'" in text or "’" in text:
+        text = _ELISION.sub(" ", _CLITIC.sub(" ", text))
+    return text
 
 
 def _pairs(run: str) -> Iterator[str]:

@@ -15,9 +15,13 @@ from chalicelib.knowledge.text import spellings
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its pattern, the keys of a match, and, in the docstring of its function, what it makes equal."""
+    """A rule: its pattern, the keys of a match, and, in the docstring of its function, what it makes equal.
+
+    Each match of the pattern has a match of `hint` in it. A hint is found or missed in a tenth of the pattern's time.
+    """
 
     name: str
+    hint: re.Pattern[str]
     pattern: re.Pattern[str]
     keys: Callable[[re.Match[str]], Iterator[str]]
 
@@ -26,10 +30,10 @@ RULES: list[Rule] = []
 
 
 def _rule(
-    pattern: str, flags: int = 0
+    hint: str, pattern: str, flags: int = 0
 ) -> Callable[[Callable[[re.Match[str]], Iterator[str]]], Callable[[re.Match[str]], Iterator[str]]]:
     def register(keys: Callable[[re.Match[str]], Iterator[str]]) -> Callable[[re.Match[str]], Iterator[str]]:
-        RULES.append(Rule(keys.__name__, re.compile(pattern, flags | re.VERBOSE), keys))
+        RULES.append(Rule(keys.__name__, re.compile(hint, flags), re.compile(pattern, flags | re.VERBOSE), keys))
         return keys
 
     return register
@@ -76,6 +80,7 @@ _MONTH = "|".join(
 
 
 @_rule(
+    r"[ -]\d{4}",
     rf"""\b (?: (?P<day>\d{{1,2}}) (?:st|nd|rd|th|er|\.)? [ -] (?:de[ ]|of[ ])? )? (?P<month>{_MONTH})\b \.?
         (?: [ ] (?P<after>\d{{1,2}}) (?:st|nd|rd|th)?,? )? ,? [ -] (?:del?[ ]|of[ ])? (?P<year>\d{{4}}) \b""",
     re.IGNORECASE,
@@ -87,7 +92,7 @@ def written_date(match: re.Match[str]) -> Iterator[str]:
     yield from _day_or_month(match["year"], month, day)
 
 
-@_rule(r"(?<![\w/.-]) (\d{1,4}) ([/-]) (\d{1,2}) \2 (\d{4}|\d\d) (?![\w/-])")
+@_rule(r"\d[/-]\d", r"(?<![\w/.-]) (\d{1,4}) ([/-]) (\d{1,2}) \2 (\d{4}|\d\d) (?![\w/-])")
 def slashed_date(match: re.Match[str]) -> Iterator[str]:
     """14/03/2026, 03/14/2026, 2026/3/14 and 14-03-2026, as 2026-03-14. 03/04/2026 is in April or in March."""
     first, middle, last = match[1], match[3], match[4]
@@ -99,13 +104,13 @@ def slashed_date(match: re.Match[str]) -> Iterator[str]:
         yield from dict.fromkeys((*spellings.date(last, middle, first), *spellings.date(last, first, middle)))
 
 
-@_rule(r"(\d{4}) [年년] [ ]? (\d{1,2}) [月월] (?: [ ]? (\d{1,2}) [日일] )?")
+@_rule("[年년]", r"(\d{4}) [年년] [ ]? (\d{1,2}) [月월] (?: [ ]? (\d{1,2}) [日일] )?")
 def ideographic_date(match: re.Match[str]) -> Iterator[str]:
     """2026年3月14日 and 2026년 3월 14일, as 2026-03-14."""
     yield from _day_or_month(match[1], match[2], match[3])
 
 
-@_rule(r"(?<![\w.,']) [1-9]\d{0,2} (?:([ '’])\d{3}(?:\1\d{3}){0,5}) (?:[.,]\d++)? (?![\w'])(?![ ]\d)")
+@_rule(r"\d[ '’]\d{3}", r"(?<![\w.,']) [1-9]\d{0,2} (?:([ '’])\d{3}(?:\1\d{3}){0,5}) (?:[.,]\d++)? (?![\w'])(?![ ]\d)")
 def spaced_number(match: re.Match[str]) -> Iterator[str]:
     """1 234 567,89 and 1'234'567.89, as 1234567.89."""
     yield from spellings.number(re.sub("[ '’]", "", match[0]).replace(",", "."))
@@ -115,8 +120,9 @@ _FRACTION = re.compile(r"0\.\d")
 
 
 @_rule(
+    r"\d[\d ()/.-]{5}",
     r"""(?<![\w.+/-]) (?: \+[ ]? | \(\+?(?=\d) | (?=0) | (?=\d{3}[-. ]\d{3}[-. ]\d{4}(?!\w)) )
-        \d [\d ()/.-]{5,24} (?<=\d) (?!\w)"""
+        \d [\d ()/.-]{5,24} (?<=\d) (?!\w)""",
 )
 def phone_number(match: re.Match[str]) -> Iterator[str]:
     """+49 (0)30 123-4567, 0049 30 1234567 and 030 / 123 45 67, as 301234567: without its country and leading zeros."""
@@ -133,7 +139,11 @@ def phone_number(match: re.Match[str]) -> Iterator[str]:
         yield digits
 
 
-@_rule(r"(?<![\w+-]) [A-Z]{2}\d{2} (?: [ ]?[A-Z0-9]{4} ){2,7} (?: [ ]?[A-Z0-9]{1,3} )? (?!\w)", re.IGNORECASE)
+@_rule(
+    r"\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4}",
+    r"(?<![\w+-]) [A-Z]{2}\d{2} (?: [ ]?[A-Z0-9]{4} ){2,7} (?: [ ]?[A-Z0-9]{1,3} )? (?!\w)",
+    re.IGNORECASE,
+)
 def bank_account(match: re.Match[str]) -> Iterator[str]:
     """DE89 3704 0044 0532 0130 00, as de89370400440532013000, and without the country and its check digits."""
     joined = match[0].replace(" ", "").casefold()
@@ -142,7 +152,7 @@ def bank_account(match: re.Match[str]) -> Iterator[str]:
         yield spellings.Part(joined[4:])
 
 
-@_rule(r"(?<![\w+.,-]) [A-Z]{1,4} [ -]? \d[\dA-Z]*+ (?: [ .-] \d[\dA-Z]*+ ){0,8} (?![\w,])")
+@_rule(r"[A-Z][ -]?\d", r"(?<![\w+.,-]) [A-Z]{1,4} [ -]? \d[\dA-Z]*+ (?: [ .-] \d[\dA-Z]*+ ){0,8} (?![\w,])")
 def spaced_code(match: re.Match[str]) -> Iterator[str]:
     """E 1042, GB 123 4567 89 and CHE-123.456.789, as e1042, gb123456789 and che123456789."""
     if " " in match[0] or "." in match[0]:
@@ -155,7 +165,7 @@ _LEAST_SLASHED = 5
 _DAY = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(?:\d{4}|\d\d)|\d{4}([/-])\d{1,2}\2\d{1,2}")
 
 
-@_rule(r"(?<![\w+.,/-]) \d+[A-Z]{0,2} (?: [ /.-] \d+[A-Z]{0,2} ){1,12} (?! [\w/-] | [.,]\d )")
+@_rule(r"\d[A-Z]{0,2}[ /.-]\d", r"(?<![\w+.,/-]) \d+[A-Z]{0,2} (?: [ /.-] \d+[A-Z]{0,2} ){1,12} (?! [\w/-] | [.,]\d )")
 def spaced_digits(match: re.Match[str]) -> Iterator[str]:
     """4111 1111 1111 1111 and 181/815/0815, as 4111111111111111 and 1818150815. Lists of years stay apart."""
     joined = re.sub("[ /.-]", "", match[0]).casefold()
@@ -167,7 +177,7 @@ def spaced_digits(match: re.Match[str]) -> Iterator[str]:
         yield joined
 
 
-@_rule(r"(?<![\w./-]) (?: [A-Z]{1,4}[/-]? )? \d+ (?: /\d+ ){1,4} (?![\w/-])")
+@_rule(r"\d/\d", r"(?<![\w./-]) (?: [A-Z]{1,4}[/-]? )? \d+ (?: /\d+ ){1,4} (?![\w/-])")
 def slashed_code(match: re.Match[str]) -> Iterator[str]:
     """C-2023/045, ZG/1204/26 and 4711/2026, as c2023045, zg120426 and 47112026."""
     joined = re.sub("[/-]", "", match[0]).casefold()
@@ -176,6 +186,7 @@ def slashed_code(match: re.Match[str]) -> Iterator[str]:
 
 
 @_rule(
+    r":[0-9a-f]{2}:|\.[0-9a-f]{4}\.",
     r"(?<![\w:]) (?: [0-9a-f]{2} (?: :[0-9a-f]{2} ){5} | [0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4} ) (?![\w:])",
     re.IGNORECASE,
 )
@@ -184,13 +195,13 @@ def hardware_address(match: re.Match[str]) -> Iterator[str]:
     yield re.sub("[:.]", "", match[0]).casefold()
 
 
-@_rule(r"\b ([A-Z]{1,3}) [ ]?&[ ]? ([A-Z]{1,3}) \b")
+@_rule("&", r"\b ([A-Z]{1,3}) [ ]?&[ ]? ([A-Z]{1,3}) \b")
 def initials(match: re.Match[str]) -> Iterator[str]:
     """AT&T and R & D, as att and rd."""
     yield f"{match[1]}{match[2]}".casefold()
 
 
-@_rule(r"\b (O)['’] ([A-Z][a-z]+)")
+@_rule("O['’]", r"\b (O)['’] ([A-Z][a-z]+)")
 def name_with_apostrophe(match: re.Match[str]) -> Iterator[str]:
     """O'Brien, as obrien."""
     yield f"{match[1]}{match[2]}".casefold()
@@ -204,6 +215,8 @@ def find(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     if not _DIGIT_OR_RARE.search(text):
         return
     for rule in RULES:
+        if not rule.hint.search(text):
+            continue
         for match in rule.pattern.finditer(text):
             if keys := tuple(rule.keys(match)):
                 yield match.start(), match.end(), keys
