@@ -12,9 +12,9 @@ import pytest
 
 from chalicelib.core import repairs
 from chalicelib.knowledge.search import retrieval, segments
-from chalicelib.knowledge.search.models import SearchFilters
+from chalicelib.knowledge.search.models import SearchFilters, SearchRequest
 from chalicelib.knowledge.text import lexemes as lexical
-from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, ids, some_texts, unit
+from tests.knowledge.test_retrieval import DIMENSION, ORGANISATION, Library, ids, planned, some_texts, unit
 from tests.service import Database, Service
 
 ANY = unit(np.eye(DIMENSION)[:1])
@@ -198,6 +198,32 @@ def test_k7_whatever_happens_to_chunks_the_index_stays_right(library: Library) -
     assert library.value("select count(*) from chunk_terms where document_id = %s and number is not null", moved) == 0
     for caller in (a, b):
         agrees(library, caller, rng, queries=4)
+
+
+def test_a_search_sums_each_posting_once_and_looks_up_little_more_than_it_shows(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts of rows: the parts that are summed, and the chunks that are looked up by their numbers."""
+    rng = np.random.default_rng(3)
+    caller = library.user()
+    for _ in range(20):
+        library.add(caller, some_texts(rng, 30), np.repeat(ANY, 30, axis=0), space=ORGANISATION)
+    index(library)
+    library.owner.execute("analyze")
+    request = SearchRequest(query="w2 w9 w20 w35", mode="lexical", top_k=10)
+    lexemes, _ = lexical.query_terms(request.query)
+    postings = library.value("select sum(chunks) from lexical_postings where lexeme = any (%s)", lexemes)
+    for seeds in (1, 4000):  # one lexeme proposes chunks, and the others are summed after it; all of them do
+        monkeypatch.setattr(retrieval, "SEED_POSTINGS", seeds)
+        nodes = planned(library, caller, ANY[0], request)
+        summed = [node["Actual Rows"] for node in nodes if node["Node Type"] == "ProjectSet" and node["Actual Loops"]]
+        assert 0 < sum(summed) <= postings
+        looked_up = sum(
+            node["Actual Rows"] * node["Actual Loops"]
+            for node in nodes
+            if node.get("Index Name") == "chunk_terms_number"
+        )
+        assert 10 <= looked_up < 20 if seeds > 1 else looked_up >= 10
 
 
 def test_chunks_of_one_score_come_in_one_order(library: Library) -> None:

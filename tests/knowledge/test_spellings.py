@@ -153,7 +153,7 @@ def test_every_rule_is_in_the_table() -> None:
 def test_a_hint_misses_no_match() -> None:
     """Texts made of what the rules look for, and of the table's examples."""
     dice = random.Random(7)
-    pieces = [
+    parts = [
         "1",
         "20",
         "2026",
@@ -168,11 +168,11 @@ def test_a_hint_misses_no_match() -> None:
         "GB",
         "DE89",
     ]
-    pieces += ["DE89", "3704", "0044", "+49", "(0)30", "00", "1a", "2B", "(", "10", "d ", "\u0661"]
-    pieces += [text for rows in TABLE.values() for document, query, _ in rows for text in (document, query)]
+    parts += ["DE89", "3704", "0044", "+49", "(0)30", "00", "1a", "2B", "(", "10", "d ", "\u0661"]
+    parts += [text for rows in TABLE.values() for document, query, _ in rows for text in (document, query)]
     matched = set()
     for _ in range(10_000):
-        text = "".join(dice.choices(pieces, k=dice.randint(1, 12)))
+        text = "".join(dice.choices(parts, k=dice.randint(1, 12)))
         for rule in phrases.RULES:
             for match in rule.pattern.finditer(text):
                 matched.add(rule.name)

@@ -9,6 +9,7 @@ How it works, why this fusion, and what was measured: docs/retrieval.md.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from chalicelib.config.registry.filters import SearchFilters
@@ -45,20 +46,19 @@ _RANKING: Mapping[str, tuple[LiteralString, LiteralString]] = {
 }
 
 
-def _statement(scans: tuple[LiteralString, ...], mode: str, explain: bool) -> LiteralString:
+def _statement(mode: str, filtered: bool, per_document: bool, explain: bool) -> LiteralString:
+    scans = (_FILTERED_SCANS if filtered else _SCANS)[mode]
     ranking, explanation = _RANKING[mode]
-    parts = (queries.setting, queries.active, queries.excluded, *scans, ranking, queries.shown)
+    cut = queries.best_per_document if per_document else queries.best
+    parts = (queries.setting, queries.active, queries.excluded, *scans, ranking, cut, queries.shown)
     if explain:
         return "with " + ",\n".join((*parts, explanation)) + "\n" + queries.explained_hits
     return "with " + ",\n".join(parts) + "\n" + queries.hits
 
 
-# By mode, whether there are filters, and whether to explain.
-_STATEMENTS: Mapping[tuple[str, bool, bool], LiteralString] = {
-    (mode, filtered, explain): _statement((_FILTERED_SCANS if filtered else _SCANS)[mode], mode, explain)
-    for mode in _RANKING
-    for filtered in (False, True)
-    for explain in (False, True)
+# By mode, whether there are filters, whether a document has its share of the list, and whether to explain.
+_STATEMENTS: Mapping[tuple[str, bool, bool, bool], LiteralString] = {
+    kind: _statement(*kind) for kind in product(_RANKING, (False, True), (False, True), (False, True))
 }
 
 # How many chunks each score proposes. Both scores of every proposed chunk are computed before the fusion. A search with
@@ -191,13 +191,14 @@ def fetch(conn: "Conn", query: SearchRequest, params: Mapping[str, object]) -> l
 
 def statement(query: SearchRequest, params: Mapping[str, object]) -> LiteralString:
     """The one statement that answers `query`. Parameters that a plan depends on are literals in it (`_PLANNED`)."""
-    kind = query.mode or "hybrid", bool(params["filtered"]), query.explain
+    kind = query.mode or "hybrid", bool(params["filtered"]), query.per_document is not None, query.explain
     return _inlined(*kind, *(params[name] for name in _PLANNED))
 
 
 @lru_cache(maxsize=64)
-def _inlined(mode: str, filtered: bool, explain: bool, *values: object) -> LiteralString:
-    return sql.inline(_STATEMENTS[mode, filtered, explain], dict(zip(_PLANNED, values, strict=True)))
+def _inlined(mode: str, filtered: bool, per_document: bool, explain: bool, *values: object) -> LiteralString:
+    statement = _STATEMENTS[mode, filtered, per_document, explain]
+    return sql.inline(statement, dict(zip(_PLANNED, values, strict=True)))
 
 
 def parameters(
@@ -212,6 +213,7 @@ def parameters(
     model = embedding_models.active() if vector is None else vector.model
     lexemes, frequencies = lexical.query_terms(query.query)
     filters = [*scope, query.filters]
+    candidates = CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT
     return {
         "settings": None if settings is None else Jsonb(settings),
         "conversation_id": query.conversation_id,
@@ -219,7 +221,9 @@ def parameters(
         "top_k": query.top_k,
         "per_document": query.per_document,
         "neighbours": query.neighbours,
-        "candidates": CANDIDATES if query.per_document is None else CANDIDATES_PER_DOCUMENT,
+        "candidates": candidates,
+        # A list that is ordered by one score requires no more candidates than results.
+        "length": query.top_k if query.top_k is not None and _is_by_one_score(query) else candidates,
         "exact_chunks": EXACT_CHUNKS,
         "exact_private": EXACT_PRIVATE,
         "wide_share": WIDE_SHARE,
@@ -240,3 +244,7 @@ def parameters(
         "filtered": scopes.are_set(filters),
         **scopes.parameters(filters),
     }
+
+
+def _is_by_one_score(query: SearchRequest) -> bool:
+    return query.mode in ("semantic", "lexical") and query.per_document is None

@@ -7,7 +7,7 @@
 -- documents that pass a filter): they stand in a subquery that runs once before a scan and can skip the scan.
 
 -- part: distance
-e.embedding::halfvec(%(dimension)s) <=> (select vector from query_vector)
+e.embedding::halfvec(%(dimension)s) <=> %(vector)s::halfvec(%(dimension)s)
 
 -- part: cosine
 1 - ({{distance}})
@@ -20,7 +20,7 @@ select *
                and e.live and e.model_id = %(model)s::smallint
              order by {{distance}}
              limit %(candidates)s::integer) by_index
-     limit (select candidates from setting)
+     limit %(length)s::integer
 
 -- part: nearest_exactly(source)
 -- The nearest vectors, exactly: no vector index is ordered by `distance + 0`.
@@ -37,11 +37,18 @@ t.weights <#> (select weights from query)
 -- part: bm25
 -({{negative_bm25}})
 
+-- part: usable
+-- The condition on a chunk that is looked up by its number; the policy says which spaces, once for all of them.
+t.live and t.document_id not in (select document_id from excluded)
+       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
+
 -- part: searchable
 -- The condition of every scan of chunk_terms.
-t.live and t.space_id = any (app_spaces())
-       and t.document_id not in (select document_id from excluded)
-       and (not %(filtered)s::boolean or t.document_id in (select id from filtered_documents))
+t.space_id = any (app_spaces()) and {{usable}}
+
+-- part: is_rare
+-- Whether a lexeme of `list` is one of the rarest.
+(until <= %(seed_postings)s::integer or until = chunks)
 
 -- part: chunk_columns(chunk)
 {{chunk}}.chunk_index, {{chunk}}.chunk_text as text, {{chunk}}.page, {{chunk}}.section, {{chunk}}.columns,
@@ -73,10 +80,7 @@ weighted as materialized (
       from configured),
 setting as materialized (
     select case when semantic + lexical > 0 then semantic else 1 end as semantic, lexical, requested, reranker, reranked,
-           case when reranker is null then requested else greatest(requested, reranked) end as top_k,
-           -- A list that is ordered by one score requires no more candidates than results.
-           case when %(mode)s::text is null or %(mode)s::text = 'hybrid' or %(per_document)s::integer is not null
-                then %(candidates)s::integer else requested end as candidates
+           case when reranker is null then requested else greatest(requested, reranked) end as top_k
       from weighted),
 term as materialized (
     select lexeme, weight from bm25_weights(%(lexemes)s::integer[], %(frequencies)s::integer[])),
@@ -88,11 +92,9 @@ query as materialized (
 -- name: active
 -- Every list uses the vectors of one model: the model of the query's vector. The list is shown only while that model is
 -- active, which is checked in the same snapshot as the vectors. Without a vector no cosine is computed, and any model
--- is accepted. The vector is long, so the statement contains it once.
-query_vector as materialized (
-    select %(vector)s::halfvec(%(dimension)s) as vector),
+-- is accepted.
 active as materialized (
-    select (select vector is null from query_vector)
+    select %(vector)s::halfvec(%(dimension)s) is null
            or exists (select from embedding_models where id = %(model)s::smallint and status = 'active') as is_current)
 
 -- name: excluded
@@ -136,21 +138,27 @@ wide as materialized (
              where (select is_wide from breadth)
                and e.space_id is distinct from 1
                and e.document_id not in (select document_id from excluded)}}),
--- Exact, in an order that no index has: private spaces that are not wide, and what the scan of a graph did not find when
--- it ended before the list was full.
+-- Exact, in an order that no index has: private spaces that are not wide, and the whole list where the scan of a graph
+-- ended before it was full. What the graph proposed is not proposed twice.
 private as (
     {{nearest_exactly: embeddings e
-             where (select semantic > 0 and (not is_wide or (select count(*) from wide) < candidates)
+             where (select semantic > 0 and (not is_wide or (select count(*) from wide) < %(length)s::integer)
                       from setting, breadth)
                and e.space_id <> 1 and e.space_id = any (app_spaces())
                and e.document_id not in (select document_id from excluded)}}),
 completion as (
     {{nearest_exactly: embeddings e
-             where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+             where (select semantic > 0 and (select count(*) from organisation) < %(length)s::integer from setting)
                and 1 = any (app_spaces()) and e.space_id = 1
                and e.document_id not in (select document_id from excluded)}}),
 nearest as (
-    select * from organisation union select * from wide union select * from private union select * from completion)
+    select * from organisation
+    union all
+    select * from wide
+    union all
+    select * from private where chunk_id not in (select chunk_id from wide)
+    union all
+    select * from completion where chunk_id not in (select chunk_id from organisation))
 
 -- name: unfiltered
 -- Without filters, the planner removes the conditions on `filtered_documents`.
@@ -180,55 +188,56 @@ list as materialized (
 rare as materialized (
     select number, sum(part) as most
       from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
-              from posting p join list l using (lexeme)
-             where l.until <= %(seed_postings)s::integer or l.until = l.chunks
+              from posting p join (select lexeme from list where {{is_rare}}) l using (lexeme)
             offset 0) part
      group by number),
 seed as materialized (
-    select number from rare order by most desc limit 2 * (select candidates from setting)),
+    select number from rare order by most desc limit 1.2 * %(length)s::integer),
 seeded as materialized (
     select t.number, t.chunk_id, t.document_id, {{negative_bm25}} as negative
-      from seed
-      join chunk_terms t using (number)
-     where {{searchable}}),
+      from chunk_terms t
+     where t.number = any (array(select number from seed)) and {{usable}}),
 -- Slightly below the bound: sums of the same numbers in another order differ.
 threshold as materialized (
     select 0.9999 * coalesce((select -negative from seeded order by negative
-                              offset (select candidates - 1 from setting) limit 1), 0) as score,
-           (select max(until) from list) <= %(seed_postings)s::integer as is_whole),
-essential as materialized (
-    select array_agg(lexeme) as lexemes, coalesce(min(rest), 0) as rest
-      from list where rest + peak > %(spare)s * (select score from threshold)),
+                              offset %(length)s::integer - 1 limit 1), 0) as score),
+-- What has to be summed: the rarest lexemes, which are, and those without which no chunk passes the threshold. `more`
+-- are those of them that are not among the rarest; `rest` is the most that all others can add to a score.
+reach as materialized (
+    select array_agg(lexeme) filter (where not {{is_rare}}) as more, coalesce(min(rest), 0) as rest
+      from list
+     where {{is_rare}} or rest + peak > %(spare)s * (select score from threshold)),
 proposed as materialized (
-    select number, most
+    select number, most + (select rest from reach) as most
       from rare
-     where (select is_whole from threshold) and most >= (select score from threshold)
+     where (select more is null from reach) and most + (select rest from reach) >= (select score from threshold)
     union all
-    select number, sum(part) + (select rest from essential) as most
-      from (select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
+    select number, sum(part) + (select rest from reach) as most
+      from (select number, most as part from rare where (select more is not null from reach)
+            union all
+            select unnest(p.numbers) as number, unnest(p.weights) * p.weight as part
               from posting p
-             where (select not is_whole from threshold) and p.lexeme = any ((select lexemes from essential)::integer[])
+             where p.lexeme = any ((select more from reach)::integer[])
             offset 0) part
      group by number
-    having sum(part) + (select rest from essential) >= (select score from threshold)),
+    having sum(part) + (select rest from reach) >= (select score from threshold)),
 best_proposed as materialized (
     select number
       from proposed
      where number not in (select number from seed)
      order by most desc
-     limit 2 * (select candidates from setting)),
+     limit %(length)s::integer),
 likely as materialized (
     select number, chunk_id, document_id, negative from seeded
     union all
     select t.number, t.chunk_id, t.document_id, {{negative_bm25}}
-      from best_proposed
-      join chunk_terms t using (number)
-     where {{searchable}}),
+      from chunk_terms t
+     where t.number = any (array(select number from best_proposed)) and {{usable}}),
 possible as materialized (
     select number
       from proposed
      where most >= coalesce(0.9999 * (select -negative from likely order by negative
-                                       offset (select candidates - 1 from setting) limit 1), 0)
+                                       offset %(length)s::integer - 1 limit 1), 0)
        and number not in (select number from seed) and number not in (select number from best_proposed)),
 -- When many chunks are possible, one scan in order is faster than looking up each chunk.
 lookup as materialized (
@@ -237,9 +246,8 @@ matches as (
     select chunk_id, document_id, negative from likely
     union all
     select t.chunk_id, t.document_id, {{negative_bm25}}
-      from possible
-      join chunk_terms t using (number)
-     where (select is_quick from lookup) and {{searchable}}
+      from chunk_terms t
+     where (select is_quick from lookup) and t.number = any (array(select number from possible)) and {{usable}}
     union all
     (select t.chunk_id, t.document_id, {{negative_bm25}} as negative
        from chunk_terms t
@@ -266,7 +274,7 @@ matches as (
       order by negative, chunk_id
       limit %(candidates)s::integer)),
 matching as (
-    select * from matches order by negative, chunk_id limit (select candidates from setting))
+    select * from matches order by negative, chunk_id limit %(length)s::integer)
 
 -- name: filtered_documents
 filtered_documents as materialized (
@@ -294,7 +302,7 @@ private as (
 completion as (
     {{nearest_exactly: filtered_documents d
               join embeddings e on e.document_id = d.id
-             where (select semantic > 0 and (select count(*) from organisation) < candidates from setting)
+             where (select semantic > 0 and (select count(*) from organisation) < %(length)s::integer from setting)
                and e.space_id = any (app_spaces())}}),
 nearest as (
     select * from organisation union select * from private union select * from completion)
@@ -331,24 +339,34 @@ candidate as (
             union all
             select chunk_id, document_id, null, -negative from matching where negative < 0) proposed
      group by chunk_id, document_id),
+-- In chunks of table rows: the number of the query's words in the row that has the most of them.
+best_row as materialized (
+    select d.id as chunk_id,
+           case when h.word_hits <= 1 then h.word_hits
+                else (select max((select count(*) from unnest(%(words)s::text[]) as word where strpos(line, word) > 0))
+                        from string_to_table(t.plain, E'\n') as line) end as row_words
+      from document_chunks d,
+           lateral (select ' ' || replace(lower(d.chunk_text), E'\n', E' \n ') || ' ' as plain offset 0) t,
+           lateral (select count(*) as word_hits from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
+                    offset 0) h
+     where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
+       and d.id = any (array(select chunk_id from candidate)) and has_rows(d.chunk_text)),
+other_cosine as (
+    select e.chunk_id, {{cosine}} as score
+      from embeddings e
+     where e.chunk_id = any (array(select chunk_id from candidate where semantic is null))
+       and e.model_id = %(model)s::smallint),
+other_bm25 as (
+    select t.chunk_id, {{bm25}} as score
+      from chunk_terms t
+     where t.chunk_id = any (array(select chunk_id from candidate where lexical is null))),
 scored as materialized (
-    select c.chunk_id, c.document_id,
-           coalesce(c.semantic, (select {{cosine}}
-                                   from embeddings e
-                                  where e.chunk_id = c.chunk_id and e.model_id = %(model)s::smallint)) as semantic,
-           coalesce(c.lexical, (select {{bm25}}
-                                  from chunk_terms t where t.chunk_id = c.chunk_id)) as lexical,
-           -- In a chunk of table rows: the number of the query's words in the row that has the most of them.
-           (select case when h.word_hits <= 1 then h.word_hits
-                        else (select max((select count(*) from unnest(%(words)s::text[]) as word where strpos(line, word) > 0))
-                                from string_to_table(t.plain, E'\n') as line) end
-              from document_chunks d,
-                   lateral (select ' ' || replace(lower(d.chunk_text), E'\n', E' \n ') || ' ' as plain offset 0) t,
-                   lateral (select count(*) as word_hits from unnest(%(words)s::text[]) as word where strpos(t.plain, word) > 0
-                            offset 0) h
-             where cardinality(%(words)s::text[]) > 1 and (select lexical > 0 from setting)
-               and d.id = c.chunk_id and has_rows(d.chunk_text)) as row_words
-      from candidate c),
+    select c.chunk_id, c.document_id, coalesce(c.semantic, e.score) as semantic, coalesce(c.lexical, t.score) as lexical,
+           r.row_words
+      from candidate c
+      left join other_cosine e using (chunk_id)
+      left join other_bm25 t using (chunk_id)
+      left join best_row r using (chunk_id)),
 peak as materialized (
     select max(semantic) as semantic, max(lexical) as lexical, max(row_words) as row_words from scored),
 -- In a chunk of table rows, BM25 is reduced to the share of the query's words that one row holds, relative to the chunk
@@ -374,8 +392,16 @@ explained as (
       left join (select chunk_id, row_number() over (order by negative, chunk_id) as lexical_rank
                    from matching where negative < 0) m using (chunk_id))
 
--- name: shown
--- The best chunks, and what is shown of them. A score that the ranking did not need is computed here, for these few.
+-- name: best
+best as materialized (
+    select *
+      from (select chunk_id, document_id, score, semantic, lexical, null::boolean as surplus
+              from ranked
+             order by score desc, chunk_id
+             limit greatest(coalesce(%(top_k)s::integer, 100), (select top_k from setting))) top
+     limit (select top_k from setting))
+
+-- name: best_per_document
 best as materialized (
     select *
       from (select chunk_id, document_id, score, semantic, lexical,
@@ -384,7 +410,10 @@ best as materialized (
               from ranked
              order by surplus, score desc, chunk_id
              limit greatest(coalesce(%(top_k)s::integer, 100), (select top_k from setting))) top
-     limit (select top_k from setting)),
+     limit (select top_k from setting))
+
+-- name: shown
+-- What is shown of the best chunks. A score that the ranking did not need is computed here, for these few.
 shown as (
     select b.surplus, b.chunk_id, b.document_id, d.title, {{chunk_columns: c}}, b.score,
            d.metadata, d.original_url,
