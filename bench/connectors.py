@@ -137,9 +137,15 @@ def _web(folder: Path, stack: ExitStack) -> Source:  # noqa: ARG001 — as the o
     def write(edition: int, number: int) -> None:
         for one in range(number):
             site.put(f"/item-{one}", f"<title>Item {one}</title><main>{_text(one, edition)}</main>")
-        if edition == 0:
-            links = "".join(f"<a href='/item-{one}'>x</a>" for one in range(number))
-            site.put("/", f"<meta name='robots' content='noindex'><main>{links}</main>")
+        if edition == 0:  # a hundred links on a page: of one page not more than some hundreds are followed
+            parts = range(0, number, 100)
+            for part in parts:
+                list_page(f"/part-{part}", [f"/item-{one}" for one in range(part, min(part + 100, number))])
+            list_page("/", [f"/part-{part}" for part in parts])
+
+    def list_page(path: str, linked: list[str]) -> None:
+        links = "".join(f"<a href='{one}'>x</a>" for one in linked)
+        site.put(path, f"<meta name='robots' content='noindex'><main>{links}</main>")
 
     settings = {"start_urls": [f"{site.url}/"], "max_pages": 10_000}
     return Source("web", settings, None, write, site.requests.total)
@@ -171,6 +177,20 @@ def _drive(folder: Path, stack: ExitStack) -> Source:  # noqa: ARG001 — as the
     return Source("google_drive", *drive.connection("google_drive"), write, drive.requests.total)
 
 
+def _confluence(folder: Path, stack: ExitStack) -> Source:  # noqa: ARG001 — as the others
+    from tests.peers import confluence
+
+    wiki = stack.enter_context(confluence.serve("cloud"))
+    wiki.page = 100
+
+    def write(edition: int, number: int) -> None:
+        for one in range(1, number + 1):
+            parent = str(one // 10) if one >= 10 else None
+            wiki.write(str(one), f"Item {one}", f"<p>{_text(one, edition)}</p>", parent)
+
+    return Source("confluence", *wiki.connection(), write, wiki.requests.total)
+
+
 def _text(number: int, edition: int) -> str:
     return f"Pump {number} is inspected every {number % 300 + edition + 1} days by the shift engineer. " * 20
 
@@ -181,7 +201,7 @@ _RUNS = {
     "nothing new, by hand": _by_hand,
     "a hundredth changed": _by_schedule,
 }
-_SOURCES = {"git": _git, "web": _web, "gitlab": _gitlab, "google_drive": _drive}
+_SOURCES = {"git": _git, "web": _web, "gitlab": _gitlab, "google_drive": _drive, "confluence": _confluence}
 
 
 if __name__ == "__main__":

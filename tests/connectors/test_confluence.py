@@ -231,6 +231,7 @@ def test_a_restriction_takes_what_it_hides_at_once_and_whatever_may_be_removed(
     library: Library, wiki: confluence.ConfluencePeer, is_indexed: bool
 ) -> None:
     library.sync()
+    assert library.user.search("rubber", mode="lexical")
     if not is_indexed:
         wiki.unindexed = {"1", "2", "3", wiki.pages["3"].files["report.txt"].id}
     wiki.pages["1"].readers = ["g1"]  # five of six documents are below it
@@ -239,7 +240,7 @@ def test_a_restriction_takes_what_it_hides_at_once_and_whatever_may_be_removed(
     run = library.sync(ingest=False)
     assert run["status"] == "running"  # the blog post is tried again, and hides nothing of what was withheld
     assert set(library.paths()) == {"Engineering/Blog/2026-01-01 New pump.html"}
-    assert not library.user.get("/search?query=rubber").json.get("results")
+    assert library.user.search("rubber", mode="lexical") == []
     wiki.broken = set()
     run = library.resume()
     assert (run["status"], counts(run), run["withheld"]) == ("completed", {"updated": 1}, 5)
@@ -304,16 +305,11 @@ def test_settings_that_choose_less_remove_the_rest(
 
 
 def test_a_page_that_goes_after_it_was_listed_ends_no_run(library: Library, wiki: confluence.ConfluencePeer) -> None:
-    original = wiki.pages["2"]
-
-    def hide() -> None:
-        wiki.hidden = {"2"} if wiki.requests.total() > 6 else set()
-        wiki.meanwhile = hide
-
-    wiki.meanwhile = hide
+    wiki.page, texts = 20, {"/wiki/api/v2/pages/2", "/rest/api/content/2"}
+    wiki.before = lambda path: wiki.hidden.update({"2"} if path in texts else ())
     run = library.sync(ingest=False)
-    assert run["status"] == "completed", run["error"]
-    assert original.title == "Pumps"
+    assert (run["status"], counts(run)) == ("completed", {"created": 5}), run["error"]
+    assert "page:2" not in library.items()
 
 
 def test_a_page_at_owner_text_the_site_fails_does_not_stop_the_others(

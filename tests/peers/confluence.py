@@ -86,8 +86,9 @@ class ConfluencePeer:
     listed_at_most: int | None = None
     # What answers have instead of their content.
     other_form: object = None
-    # What happens after the next answer.
+    # What happens after the next answer; and before every one, with its path.
     meanwhile: Callable[[], object] | None = None
+    before: Callable[[str], object] = str
     _cursors: int = 0
     _ids: int = 100
 
@@ -165,6 +166,7 @@ def serve(deployment: str) -> Iterator[ConfluencePeer]:
 
     def answer(request: PeerRequest) -> PeerResponse:
         peer.requests[request.path] += 1
+        peer.before(request.path)
         if peer.status != 200:
             return as_json({"message": "no"}, peer.status)
         if peer.limited:
@@ -180,9 +182,8 @@ def serve(deployment: str) -> Iterator[ConfluencePeer]:
             return as_json(peer.other_form)
         prefix = "/wiki" if deployment == "cloud" else ""
         path = request.path.removeprefix(prefix) if request.path.startswith(prefix) else ""
-        response = _content(peer, path, request)
-        if response is None:
-            response = _v2(peer, path, request) if deployment == "cloud" else _v1(peer, path, request)
+        own = _v2 if deployment == "cloud" else _v1
+        response = _content(peer, path, request) or own(peer, path, request)
         meanwhile, peer.meanwhile = peer.meanwhile, None
         if meanwhile is not None:
             meanwhile()
