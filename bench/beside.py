@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psutil
 import psycopg
@@ -40,6 +40,7 @@ from bench import collection as collections
 from bench import database
 from bench.commands import Command, parser
 from bench.summary import p95
+from chalicelib.core import connection
 from chalicelib.core.rows import Binary, many_planned
 from chalicelib.knowledge.embedding import builtin, halfvec
 from chalicelib.knowledge.embedding.recipe import BUILT_IN
@@ -68,6 +69,8 @@ _BATCH = 64
 _ENVIRONMENT = package.STATE / "beside"
 _REQUIREMENTS = Path(__file__).with_name("beside_requirements.txt")
 _SCRIPT = Path(__file__).with_name("beside_stores.py")
+# One message, as core/identity.py begins a transaction.
+_BEGIN: LiteralString = "begin; select assume_user(%(owner)s); select set_config('app.writable_spaces', '{1}', true)"
 _BARE_TABLE = """
     create table bare (id uuid primary key, embedding halfvec(384) not null);
     create index bare_vectors on bare using hnsw (embedding halfvec_cosine_ops)"""
@@ -134,11 +137,10 @@ def _store(temp_database: database.Database, owner: uuid.UUID, rows: Rows, batch
     halfvec.adapt(conn)
     conn.prepared_max = storage.PREPARED
     for start in range(0, len(rows.keys), batch):
-        with conn.transaction():
-            conn.execute("select assume_user(%s)", [owner])
-            conn.execute("select set_config('app.writable_spaces', '{1}', true)")
-            with conn.pipeline():
-                _store_one(conn, owner, rows, slice(start, start + batch))
+        connection.send(conn, _BEGIN, {"owner": owner})
+        with conn.pipeline():
+            _store_one(conn, owner, rows, slice(start, start + batch))
+        conn.commit()
 
 
 def _store_one(conn: psycopg.Connection[Any], owner: uuid.UUID, rows: Rows, part: slice) -> None:

@@ -71,11 +71,12 @@ def terms(text: str) -> Iterator[str]:
     plain = normalised(text[:MAX_TEXT_CHARS])[:MAX_TEXT_CHARS]
     with_digits: dict[int, tuple[str, ...]] = {}
     for match in _matches(plain):
-        if match.lastgroup == "unspaced":
-            yield from _pairs(match[0])
+        candidate, kind = match[0], match.lastgroup
+        if kind == "unspaced":
+            yield from _pairs(candidate)
             continue
-        read = _remembered if match.end() - match.start() <= MAX_TERM_CHARS else _of_match
-        of_match, has_digits = read(match[0], match.lastgroup == "number")
+        read = _remembered if len(candidate) <= MAX_TERM_CHARS else _of_match
+        of_match, has_digits = read(candidate, kind == "number")
         if has_digits:
             with_digits[match.start()] = of_match
         yield from of_match
