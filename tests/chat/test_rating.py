@@ -8,8 +8,10 @@ import pytest
 
 from chalicelib.chat.reader.chunks import ChunkSentences, RetrievedChunk
 from chalicelib.chat.reader.composition import ExtractedAnswer
+from chalicelib.chat.reader.coverage import weakest
+from chalicelib.chat.reader.quotations import Quotations
 from chalicelib.chat.reader.ranking import rank
-from chalicelib.chat.reader.rating import MAX_PAIRS, is_readable
+from chalicelib.chat.reader.rating import MAX_PAIRS, is_readable, rate, read_closely, support
 from chalicelib.chat.reader.reader import DECLINED, read
 from chalicelib.chat.reader.wording import as_spelt
 from chalicelib.knowledge.embedding import builtin, cross_encoder
@@ -122,6 +124,8 @@ def test_what_people_ask_is_answered_to_the_point(
         ("does the library have wifi", LIBRARY),
         ("how much CO2 did Merrow emit", REPORT),
         ("when was Merrow Logistics founded", REPORT),
+        ("who chairs the board of Merrow", REPORT),
+        ("who makes the pump", chunk("The pump has a guarantee of two years. It weighs 14 kg.", "Halden pump")),
     ],
 )
 def test_what_the_right_document_lacks_is_declined(model: CrossEncoder, question: str, source: RetrievedChunk) -> None:
@@ -129,6 +133,56 @@ def test_what_the_right_document_lacks_is_declined(model: CrossEncoder, question
     assert answer.declined
     assert answer.text.startswith(DECLINED)
     assert answer.citations == ()
+
+
+GUARANTEE, WEIGHT = "The pump has a guarantee of two years.", "The pump weighs 14 kg and is 60 cm high."
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "beside"),
+    [
+        ("How long is the warranty of the pump?", GUARANTEE, WEIGHT),
+        ("how heavy is the pump", WEIGHT, GUARANTEE),
+        ("can you tell me how much the pump weighs", WEIGHT, GUARANTEE),
+    ],
+)
+def test_a_quotation_that_lacks_what_was_asked_for_is_far_from_a_word_of_the_question(
+    question: str, answer: str, beside: str
+) -> None:
+    near, far = (weakest(question, text, builtin.load()) for text in (answer, beside))
+    assert near > far + 0.3
+
+
+@pytest.mark.parametrize("question", ["what colour is the pump", "does the pump have an alarm"])
+def test_what_no_quotation_has_is_far_from_all(question: str) -> None:
+    assert max(weakest(question, text, builtin.load()) for text in (GUARANTEE, WEIGHT)) < 0.3
+
+
+@pytest.mark.parametrize(("question", "text"), [("", GUARANTEE), ("pump", ""), ("?!", GUARANTEE)])
+def test_nothing_is_near_to_nothing(question: str, text: str) -> None:
+    assert weakest(question, text, builtin.load()) == 0
+
+
+def test_an_answer_in_one_sentence_counts_as_if_it_stood_alone(model: CrossEncoder) -> None:
+    licences = chunk(
+        """A personal licence costs 49 euros once. Teams pay 6 euros for each user and month, and get support by
+telephone. Schools pay nothing. Licences are bound to a person and can be used on three computers.""",
+        "Release notes",
+    )
+    question, embedder = "is it free for schools", builtin.load()
+    pages = [ChunkSentences(licences)]
+    best = rate(question, pages, list(Quotations(pages)), model)[0]
+    closely = read_closely(question, best, pages, model)
+    assert closely.sentence_logits.index(max(closely.sentence_logits)) == 2
+    assert support(question, closely, pages, model, embedder) > support(question, best, pages, model, embedder) + 0.1
+
+
+def test_a_row_is_read_as_a_whole(model: CrossEncoder) -> None:
+    pages = [ChunkSentences(LIBRARY)]
+    question = "when is the harbour branch open on fridays"
+    best = rate(question, pages, list(Quotations(pages)), model)[0]
+    assert best.quotation.text.startswith("Branch: Harbour")
+    assert read_closely(question, best, pages, model) is best
 
 
 def test_an_answer_does_not_begin_with_a_bare_heading(model: CrossEncoder) -> None:

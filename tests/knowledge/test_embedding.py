@@ -65,6 +65,26 @@ def test_a_question_of_a_megabyte_is_cut_quickly(model: builtin.Embedder) -> Non
     assert model.embed(["where is the heron " * 50_000], truncate=True).shape == (1, 384)
 
 
+def test_each_token_has_a_vector_of_its_own_in_its_context(model: builtin.Embedder) -> None:
+    vectors, offsets = model.token_vectors("The VX-30 pump", 64)
+    assert offsets == [(0, 3), (4, 5), (5, 6), (6, 7), (7, 9), (10, 14)]
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(6), abs=1e-5)
+    river, money, loan = (
+        model.token_vectors(f"the bank {words}", 64)[0][1]
+        for words in ("of the river is steep", "lends money to firms", "gave us a loan")
+    )
+    assert money @ loan > river @ loan + 0.1
+
+
+def test_of_a_long_text_the_first_tokens_have_vectors(model: builtin.Embedder) -> None:
+    vectors, offsets = model.token_vectors("heron waits " * 100_000, 8)
+    short, _ = model.token_vectors("heron waits " * 4, 8)
+    assert vectors == pytest.approx(short, abs=1e-5)
+    assert len(offsets) == 8
+    nothing, places = model.token_vectors("", 8)
+    assert (nothing.shape, places) == ((0, 384), [])
+
+
 @settings(max_examples=100)
 @given(text=st.text())
 def test_token_offsets_point_at_the_characters_of_each_token(model: builtin.Embedder, text: str) -> None:

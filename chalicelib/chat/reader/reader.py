@@ -67,7 +67,7 @@ def read(
     pages = [ChunkSentences(chunk) for place, chunk in enumerate(chunks) if evidence.allows(place)]
     beside = _About(evidence, QuestionTerms(about[:MAX_QUESTION_CHARS], pages), pages)
     if model is not None and rating.is_readable(pages, model):
-        return _quoted(evidence.respelt(question), beside, min_support, model)
+        return _quoted(evidence.respelt(question), beside, min_support, embedder, model)
     ranked = rank_sentences(evidence.respelt(question), pages, embedder)
     if evidence.named:
         ranked = [items for items in ranked if evidence.allows_sentence(pages[items.place], items.index)]
@@ -81,7 +81,9 @@ def read(
     return ExtractedAnswer(text, citations, declined=False, support=probability)
 
 
-def _quoted(question: str, beside: _About, min_support: float, model: CrossEncoder) -> ExtractedAnswer:
+def _quoted(
+    question: str, beside: _About, min_support: float, embedder: Embedder, model: CrossEncoder
+) -> ExtractedAnswer:
     """The answer by the model's judgement."""
     pages = beside.pages
     question = wording.as_spelt(question[:MAX_QUESTION_CHARS], (page.text for page in pages), model.knows)
@@ -89,13 +91,14 @@ def _quoted(question: str, beside: _About, min_support: float, model: CrossEncod
     rated = rating.rate(question, pages, quotations, model)
     if not rated:
         return ExtractedAnswer(DECLINED, (), declined=True, support=0.0)
-    probability = rating.support(question, rated[0], pages, model)
+    best = rating.read_closely(question, rated[0], pages, model)
+    probability = rating.support(question, best, pages, model, embedder)
     if probability < min_support:
         return ExtractedAnswer(DECLINED, (), declined=True, support=probability)
     others = [
         each for each in rated[1:] if any(beside.repeats(each.quotation.place, i) for i in each.quotation.indexes)
     ]
-    text, citations = compose_quotations(rating.choose(question, [rated[0], *others], pages, model), pages)
+    text, citations = compose_quotations(rating.choose(question, [best, *others], pages, model), pages)
     return ExtractedAnswer(text, citations, declined=False, support=probability)
 
 

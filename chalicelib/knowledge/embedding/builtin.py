@@ -37,6 +37,8 @@ _BATCH_TEXTS = 16
 # The tokenizer keeps about 100 bytes for every token of one call, so a long document is tokenised in parts.
 _PART_CHARS = 1 << 16
 _COUNT_TEXTS = 256
+# Of a text whose tail is ignored, characters beyond these are not tokenised: a token has at most a few.
+CHARS_PER_TOKEN = 16
 # The words of the two kinds of tokenizers for what they do not know.
 _UNKNOWN = ("[UNK]", "<unk>")
 # A word that the vocabulary lacks is one token, however long it is. For the length of chunks it counts as the tokens
@@ -155,6 +157,14 @@ class Embedder:
             rows[batch] = self._run([ids[position] for position in batch])
         return rows
 
+    def token_vectors(self, text: str, most: int) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
+        """The first `most` tokens of `text`, less the special ones: the vector of each in its context, float32 (tokens,
+        dimension), L2-normalised; and their character offsets."""
+        encoded = self._tokenizer.encode(text[: most * CHARS_PER_TOKEN])
+        ids = encoded.ids if len(encoded) <= most + 2 else [*encoded.ids[: most + 1], encoded.ids[-1]]
+        hidden, _ = self._hidden([ids])
+        return shorten(hidden[0, 1:-1], self.dimension), encoded.offsets[1 : len(ids) - 1]
+
     def _ids(self, position: int, text: str, *, truncate: bool) -> list[int]:
         # A text of n characters has at most n tokens here, but tokenising it may take much memory. With truncation,
         # only the beginning matters.
@@ -168,19 +178,25 @@ class Embedder:
     def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         import numpy as np
 
-        shape = (len(ids), max(len(row) for row in ids))
-        input_ids = np.zeros(shape, dtype=np.int64)
-        mask = np.zeros(shape, dtype=np.int64)
-        for row, values in enumerate(ids):
-            input_ids[row, : len(values)] = values
-            mask[row, : len(values)] = 1
-        inputs = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
-        hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], inputs)[0]
+        hidden, mask = self._hidden(ids)
         if self._training.takes_first:
             return shorten(hidden[:, 0], self.dimension)
         weights = mask.astype(np.float32)
         pooled = np.einsum("bsd,bs->bd", hidden, weights) / weights.sum(axis=1, keepdims=True)
         return shorten(pooled, self.dimension)
+
+    def _hidden(self, ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The outputs of every token, (texts, tokens, dimension), and which are no padding, (texts, tokens)."""
+        import numpy as np
+
+        shape = (len(ids), max(len(row) for row in ids))
+        input_ids, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for row, values in enumerate(ids):
+            input_ids[row, : len(values)] = values
+            mask[row, : len(values)] = 1
+        inputs = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros(shape, dtype=np.int64)}
+        hidden: NDArray[np.float32] = self._session.run(["last_hidden_state"], inputs)[0]
+        return hidden, mask
 
 
 def shorten(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:

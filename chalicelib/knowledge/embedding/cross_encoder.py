@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 NAME = "ms-marco-minilm-l-12-v2"
 MAX_QUESTION_TOKENS = 64
-# Characters beyond these are not tokenised: a token has at most a few, and tokenising costs memory.
-_CHARS_PER_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class CrossEncoder:
         return len(tokens) == 1 and tokens[0] != "[UNK]"
 
     def _ids(self, text: str, most: int) -> list[int]:
-        encoded = self._tokenizer.encode(text[: most * _CHARS_PER_TOKEN], add_special_tokens=False)
+        encoded = self._tokenizer.encode(text[: most * builtin.CHARS_PER_TOKEN], add_special_tokens=False)
         return [int(number) for number in encoded.ids[:most]]
 
     def _score(self, question_ids: Sequence[int], text: Sequence[int]) -> float:
