@@ -19,7 +19,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from infra.models import pip
 LAMBDA_LIMIT_BYTES = 250 * 1024 * 1024
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can hold
-_LIBRARY_FORMAT = 3  # to be raised when the way of building the layer changes what is in it
+_LIBRARY_FORMAT = 4  # to be raised when the way of building the layer changes what is in it
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ def build(target: Target) -> Package:
 
 
 def template(target: Target) -> Path:
-    """Build the function and the template of `target`, without the libraries; return the template's path."""
+    """Build the template of `target` alone, which takes no interpreter of its version; return the path."""
     target.directory.mkdir(parents=True, exist_ok=True)
     with _locked(target):
-        return _function(target)[1]
+        return _function(target, template_only=True)[1]
 
 
 def unzipped(package: Package) -> tuple[int, int]:
@@ -175,9 +175,7 @@ def _compile(tree: Path, home: str, target: Target, *, alone: bool = False) -> N
     Hash-based (PEP 552), so that no file's time is in it, and unchecked, so that no source is read again. With `alone`,
     the bytecode takes the place of the source: a traceback names the lines of libraries and does not quote them.
     """
-    if target.python != Target().python:
-        return
-    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command = [interpreter(target.python), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     command += [*(["-b"] if alone else []), "-s", str(tree), "-p", home, str(tree)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
@@ -186,12 +184,41 @@ def _compile(tree: Path, home: str, target: Target, *, alone: bool = False) -> N
         source.unlink()
 
 
-def _function(target: Target) -> tuple[Path, Path]:
+def interpreter(python: str) -> str:
+    """A Python of that version on this machine, which compiles for it: each version has bytecode of its own.
+
+    This one, or the one that TARGET_PYTHON of the environment names, or the first that is installed. PackageError
+    without one: a function without bytecode takes twice as long to start.
+    """
+    if python == Target().python:
+        return sys.executable
+    named = os.environ.get("TARGET_PYTHON")
+    for candidate in [named] if named else _candidates(python):
+        with suppress(OSError):
+            command = [candidate, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+            if subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == python:
+                return candidate
+    raise PackageError(
+        f"The package runs on Python {python}, which compiles it, and this machine has none. Install it (Debian 13: "
+        f"apt-get install python{python}; elsewhere: pip install uv, then uv python install {python}), or name it: "
+        f"TARGET_PYTHON=/path/to/python{python}."
+    )
+
+
+def _candidates(python: str) -> Iterator[str]:
+    """Where such a Python may be: on the path, and where uv and pyenv install."""
+    for folder in os.get_exec_path():
+        yield f"{folder}/python{python}"
+    for pattern in (f".local/share/uv/python/cpython-{python}.*", f".pyenv/versions/{python}.*"):
+        yield from (f"{folder}/bin/python{python}" for folder in sorted(Path.home().glob(pattern)))
+
+
+def _function(target: Target, *, template_only: bool = False) -> tuple[Path, Path]:
     """The function's zip and the template, as Chalice packages a clean copy of the sources."""
     archive, template = target.directory / "function.zip", target.directory / "template.json"
     sources = _sources()
     key = _key(repr(target).encode(), *(part for path in sources for part in (str(path).encode(), path.read_bytes())))
-    if not (_is_built(archive, key) and template.is_file()):
+    if not (_is_built(template, key) and (template_only or _is_built(archive, key))):
         stage, out = target.directory / "source", target.directory / "chalice"
         for directory in (stage, out):
             shutil.rmtree(directory, ignore_errors=True)
@@ -199,14 +226,16 @@ def _function(target: Target) -> tuple[Path, Path]:
         _index_routes(stage)
         _describe_api(stage)
         _chalice(stage, out)
-        with zipfile.ZipFile(out / "deployment.zip") as package:
-            package.extractall(out / "function")
-        _compile(out / "function", "/var/task", target)
-        _zip(out / "function", archive)
         template.write_text(_finish_template((out / "sam.yaml").read_text(), target, _streamed(stage)))
+        _mark_built(template, key)
+        if not template_only:
+            with zipfile.ZipFile(out / "deployment.zip") as package:
+                package.extractall(out / "function")
+            _compile(out / "function", "/var/task", target)
+            _zip(out / "function", archive)
+            _mark_built(archive, key)
         shutil.rmtree(stage)
         shutil.rmtree(out)
-        _mark_built(archive, key)
     return archive, template
 
 

@@ -14,6 +14,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.ops.updates.clouds import DeployError, Progress
+from infra import package
 
 # Service Quotas' codes.
 _VPCS = ("vpc", "L-F678F1CE")
@@ -26,6 +27,7 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
     "database": ("rds:CreateDBCluster", "rds:CreateDBInstance", "secretsmanager:CreateSecret"),
     "embedder": ("batch:CreateComputeEnvironment", "ecr:CreateRepository"),
     "application": (
+        "apigateway:PATCH",
         "apigateway:POST",
         "cloudformation:CreateChangeSet",
         "cloudformation:ExecuteChangeSet",
@@ -93,6 +95,16 @@ def _parameters(plan: Plan, clients: Clients) -> Iterator[str]:
                 "AWS Batch has no IPv6 address. Set network.EndpointsBesides=true and network.Services as "
                 'docs/deploying.md says under "The GPU task", or network.Egress=nat.'
             )
+
+
+def _python(plan: Plan, clients: Clients) -> Iterator[str]:
+    """Whether this machine has the Python that compiles the package."""
+    del clients
+    if "application" in plan.parts:
+        try:
+            package.interpreter(package.AWS.python)
+        except package.PackageError as error:
+            yield str(error)
 
 
 def _rights(plan: Plan, clients: Clients) -> Iterator[str]:
@@ -213,7 +225,36 @@ def _names(plan: Plan, clients: Clients) -> Iterator[str]:
             yield f"The bucket {bucket} belongs to somebody else, or may not be read. Name the stage otherwise."
 
 
-CHECKS: tuple[Check, ...] = (_parameters, _rights, _engine, _vpcs, _concurrency, _gpus, _names)
+def _access_logs(plan: Plan, clients: Clients) -> Iterator[str]:
+    """Whether the role by which API Gateway logs is there; without any, the deployment makes one."""
+    if "application" not in plan.parts or plan.value("application", "AccessLogs") != "true":
+        return
+    role = clients("apigateway").get_account().get("cloudwatchRoleArn")
+    if not role:
+        return
+    try:
+        clients("iam").get_role(RoleName=role.rsplit("/")[-1])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+        yield (
+            f"API Gateway of this region is set to log by the role {role}, which does not exist: nothing would be "
+            "logged. Set another role in API Gateway's settings, or none and one is made, or application.AccessLogs="
+            "false."
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    _parameters,
+    _python,
+    _rights,
+    _engine,
+    _vpcs,
+    _concurrency,
+    _gpus,
+    _names,
+    _access_logs,
+)
 
 
 def _quota(clients: Clients, service: str, code: str) -> float:

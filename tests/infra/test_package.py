@@ -240,6 +240,21 @@ def test_no_function_compiles_anything_when_it_starts(built: package.Package) ->
             assert {archive.read(name)[4:8] for name in compiled} == {b"\x01\0\0\0"}
 
 
+def test_bytecode_is_the_targets_whatever_python_builds(tmp_path: Path) -> None:
+    """Each version of Python has a magic number of its own, and ignores bytecode with another one."""
+    try:
+        compiler = package.interpreter(package.AWS.python)
+    except package.PackageError as error:
+        pytest.skip(str(error))
+    code = "import importlib.util, sys; sys.stdout.buffer.write(importlib.util.MAGIC_NUMBER)"
+    magic = subprocess.run([compiler, "-c", code], capture_output=True, check=True).stdout
+    (tmp_path / "library.py").write_text("def double(number):\n    return number * 2\n")
+    package._compile(tmp_path, "/opt", package.AWS, alone=True)
+    (compiled,) = tmp_path.rglob("*")
+    assert compiled == tmp_path / "library.pyc"
+    assert compiled.read_bytes()[:8] == magic + b"\x01\0\0\0"
+
+
 def test_no_library_is_in_the_package_twice_as_source_and_bytecode(built: package.Package) -> None:
     with zipfile.ZipFile(built.libraries) as archive:
         names = archive.namelist()

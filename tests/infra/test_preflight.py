@@ -1,7 +1,10 @@
 """What an account lacks is told before anything is created, all at once (S1)."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -44,6 +47,7 @@ def _complete() -> Answers:
         },
         ("secretsmanager", "list_secrets"): {"SecretList": []},
         ("s3", "head_bucket"): "404",
+        ("apigateway", "get_account"): {},
     }
 
 
@@ -95,12 +99,39 @@ def _lacking(plan: preflight.Plan, **changes: Any) -> list[str]:
     return lacking
 
 
+@pytest.fixture(autouse=True)
+def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Python of Lambda's version on the path, whatever this machine has."""
+    program = tmp_path / f"python{package.AWS.python}"
+    program.write_text(f"#!/bin/sh\necho {package.AWS.python}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("TARGET_PYTHON", raising=False)
+    return program
+
+
+@pytest.mark.skipif(package.Target() == replace(package.AWS, platform=""), reason="this Python compiles for itself")
+def test_s1_a_machine_without_lambdas_python_is_told_where_to_get_it(
+    compiler: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = compiler.rename(compiler.with_name("elsewhere"))
+    monkeypatch.setenv("PATH", str(compiler.parent))
+    monkeypatch.setenv("HOME", str(compiler.parent))
+    (line,) = _lacking(_plan())
+    assert "uv python install 3.13" in line
+    monkeypatch.setenv("TARGET_PYTHON", str(other))
+    assert _lacking(_plan()) == []
+    other.write_text("#!/bin/sh\necho 3.12\n")
+    assert _lacking(_plan()) == [line], "one of another version is none"
+
+
 def test_s1_an_account_that_has_everything_lacks_nothing() -> None:
     for name in ("trial", "team", "production"):
         assert _lacking(_plan(name=name)) == []
 
 
 LIMIT = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
+LOG_ROLE = "arn:aws:iam::123456789012:role/logs/Gateway"
 QUOTA = {"Quota": {"Value": 0.0}}
 
 
@@ -161,6 +192,11 @@ QUOTA = {"Quota": {"Value": 0.0}}
             },
             "alcove/trial/signing",
         ),
+        (
+            [],
+            {"apigateway__get_account": {"cloudwatchRoleArn": LOG_ROLE}, "iam__get_role": "NoSuchEntity"},
+            f"log by the role {LOG_ROLE}, which does not exist",
+        ),
         ([], {"s3__head_bucket": "403"}, "alcove-trial-documents-123456789012-eu-central-1 belongs to somebody else"),
     ],
 )
@@ -180,7 +216,7 @@ def test_s1_what_may_not_be_asked_stops_nothing(capsys: pytest.CaptureFixture[st
     with _account({}) as clients:
         preflight.require(_plan(), clients, Progress())
     printed = capsys.readouterr().out
-    assert printed.count("Not checked") == len(preflight.CHECKS) - 2  # the parameters, and the GPU of no GPU task
+    assert printed.count("Not checked") == len(preflight.CHECKS) - 3  # parameters, Python, no GPU task
 
 
 def test_s1_what_exists_is_not_created_again() -> None:
@@ -191,6 +227,14 @@ def test_s1_what_exists_is_not_created_again() -> None:
         "rds__describe_orderable_db_instance_options": {"OrderableDBInstanceOptions": []},
     }
     assert _lacking(_plan(existing=stages.PARTS), **changes) == []
+
+
+def test_s1_a_role_of_api_gateway_that_exists_is_enough_and_none_is_made_later() -> None:
+    at = "2026-01-01T00:00:00Z"
+    role = {"Path": "/logs/", "RoleName": "Gateway", "RoleId": "A" * 16, "Arn": LOG_ROLE, "CreateDate": at}
+    account = {"cloudwatchRoleArn": LOG_ROLE}
+    assert _lacking(_plan(), apigateway__get_account=account, iam__get_role={"Role": role}) == []
+    assert _lacking(_plan("application.AccessLogs=false"), apigateway__get_account=account) == []
 
 
 def test_s1_every_part_has_actions_to_ask_for() -> None:
