@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from infra import package
 from infra.backups import archive, restoring
 from infra.backups.archive import BackupError, Place
-from infra.local import emulator, postgres, stack
+from infra.local import emulator, metrics, postgres, stack
 from infra.local.release import DATABASE, STAGE
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if options.archive is None:
                 parser.error("restore requires --archive")
             restored = restore(options.archive, options.into.absolute(), options.key)
+            metrics.start(options.into.absolute())  # the stack is left running as `make up` leaves it
             print(f"  {restored.tables} tables, {restored.rows} rows, {restored.objects} objects")
             print(f"  as of {restored.manifest.created_at}")
         elif differences := drill(folder=options.archive):

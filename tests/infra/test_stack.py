@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.ops.updates import first_requests
-from infra.local import emulator, metrics, release, stack
+from infra.local import backups, emulator, metrics, release, stack
 from infra.local.api_session import ApiSession
 
 pytestmark = pytest.mark.stack
@@ -112,6 +113,25 @@ def test_the_machine_is_measured_until_the_stack_goes_down(running: stack.StackI
         metrics.stop(state)
         assert (metrics.processes_of(state), keys()) == ([], set())
         assert all(host["left_at"] is not None for host in user.json("GET", "/hosts")["items"])
+
+
+def test_a_stack_that_was_restored_in_place_is_measured_again(
+    running: stack.StackInfo, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.up(state, silent=True)
+    metrics.start(state)
+    archive, key = backups.create(state), state / "recovery.key"
+    backups.main(["restore", "--archive", str(archive), "--into", str(state), "--key", str(key)])
+    assert "as of" in capsys.readouterr().out
+    (agent,) = metrics.processes_of(state)
+    assert agent.create_time() > archive.stat().st_mtime
+    info = stack.load(state)
+    with ApiSession.log_in_as(info.api_url, info.administrator["email"], info.administrator["password"]) as user:
+        _await(lambda: any(host["left_at"] is None for host in user.json("GET", "/hosts")["items"]), state)
+    stack.down(state)
+    assert stack.status(state)["measurements"] == []
+    shutil.rmtree(archive.parent)
+    key.unlink()
 
 
 def _await(condition: Callable[[], bool], state: Path) -> None:
