@@ -55,6 +55,8 @@ class Settings:
     stack_role: str = ""
     # `true` where CloudWatch knows this deployment: in an account.
     cloud_metrics: str = "false"
+    # What CloudWatch has the stage's database as: `aurora`, `rds`, or `none` for one that is not the stage's.
+    database_engine: str = "none"
     embedder_queue: str = ""
     embedder_job: str = ""
     # Origins whose pages may read responses, with commas between; `*` for all.

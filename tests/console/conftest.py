@@ -8,7 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import psycopg
@@ -16,6 +18,7 @@ import pytest
 
 from infra.local import emulator, stack
 from infra.local.api_session import ApiSession
+from infra.local.release import STAGE
 from tests.auth.peers import OIDC_CLIENT, IdentityProvider, identity_provider_process
 from tests.chat.llm.servers import Connection, serving
 
@@ -60,6 +63,29 @@ def provider(running: tuple[stack.StackInfo, Path]) -> Iterator[IdentityProvider
         secret = _provider_secret(info, started, callback)
         stack.up(directory, silent=True, parameters={"OidcSecretArn": secret})
         yield started
+
+
+@pytest.fixture(scope="session")
+def cloud(running: tuple[stack.StackInfo, Path]) -> None:
+    """From now on the API's function is set as in an account, and CloudWatch has values of the last hours."""
+    info, _ = running
+    session = boto3.Session(emulator.ACCESS_KEY, emulator.ACCESS_KEY, region_name=info.region)
+    functions = session.client("lambda", endpoint_url=info.endpoint_url)
+    name = f"alcove-{STAGE}-api"
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables |= {"ALCOVE_CLOUD_METRICS": "true", "ALCOVE_DATABASE_ENGINE": "aurora"}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    metrics = session.client("cloudwatch", endpoint_url=info.endpoint_url)
+    for hours in range(1, 5):
+        at = datetime.now(UTC) - timedelta(hours=hours)
+        for namespace, metric, dimension, thing, value in (
+            ("AWS/Lambda", "Invocations", "FunctionName", f"alcove-{STAGE}-answer", 3),
+            ("AWS/Lambda", "Duration", "FunctionName", f"alcove-{STAGE}-answer", 1200 + hours),
+            ("AWS/Lambda", "Invocations", "FunctionName", f"alcove-{STAGE}-ingest", hours),
+            ("AWS/RDS", "ServerlessDatabaseCapacity", "DBClusterIdentifier", f"alcove-{STAGE}", 0.5 * hours),
+        ):
+            datum: Any = {"MetricName": metric, "Dimensions": [{"Name": dimension, "Value": thing}]}
+            metrics.put_metric_data(Namespace=namespace, MetricData=[datum | {"Timestamp": at, "Value": float(value)}])
 
 
 @pytest.fixture(scope="session")

@@ -141,6 +141,9 @@ export const walks = {
     await page.goto(`${BASE}/console#/administer/hosts`);
     await page.locator(".plot canvas").nth(1).waitFor();
     await accessible(page, "hosts");
+    await page.getByRole("button", { name: "Ask CloudWatch" }).click();
+    await page.getByText("This deployment is not in an AWS account").waitFor();
+    await accessible(page, "hosts");
     await shot(page, "steer-3-hosts");
 
     const notice = `Hall 7 is closed ${Date.now()}`;
@@ -184,6 +187,27 @@ export const walks = {
     await page.getByRole("cell", { name: "extractive" }).waitFor();
     await accessible(page, "use and costs");
     await shot(page, "steer-5-usage");
+  }),
+
+  /** What CloudWatch knows: charts of each metric, another time, another step. */
+  cloud: () => withPage(DESKTOP, async (page) => {
+    await signIn(page);
+    await page.goto(`${BASE}/console#/administer/hosts`);
+    await page.getByRole("button", { name: "Ask CloudWatch" }).click();
+    await page.getByRole("heading", { name: "Functions: invocations" }).waitFor();
+    await page.getByRole("heading", { name: "Database: highest capacity (ACU)" }).waitFor();
+    await page.getByText("12 in all").waitFor();
+    await page.locator(".plot canvas").nth(1).waitFor();
+    await accessible(page, "what CloudWatch knows");
+    await shot(page, "cloud-1-day");
+    await page.getByLabel("Time", { exact: true }).last().selectOption({ label: "The last 30 days" });
+    const steps = await page.getByLabel("Step").locator("option").allTextContents();
+    expect(steps.join() === "6 hours,a day", `CloudWatch's steps of so long a time: ${steps}`);
+    await page.getByText("12 in all").waitFor();
+    await page.getByLabel("Step").selectOption({ label: "a day" });
+    await page.getByText("12 in all").waitFor();
+    await accessible(page, "what CloudWatch knows of a month");
+    await shot(page, "cloud-2-month");
   }),
 
   /** Each new page at the size of a phone, in German, in the dark. */

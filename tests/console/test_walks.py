@@ -15,7 +15,7 @@ AT_LENGTH = (
     *("phone", "library", "keyboard", "administer", "compare", "hostile", "german"),
     *("waking", "stop", "cut"),
     *("pdf", "pdf-phone", "pdf-hostile", "big"),
-    *("invited", "provider", "recovered", "shared", "outside", "steer", "small"),
+    *("invited", "provider", "recovered", "shared", "outside", "steer", "small", "cloud"),
 )
 
 
@@ -27,6 +27,6 @@ def test_a_person_adds_documents_asks_and_opens_a_citation(walk: Walk, name: str
 @pytest.mark.skipif(not os.environ.get("WALKS"), reason="`make test-console` runs these walks")
 @pytest.mark.parametrize("name", AT_LENGTH)
 def test_a_walk_through_the_console_ends_well(walk: Walk, name: str, request: pytest.FixtureRequest) -> None:
-    if name == "provider":
-        request.getfixturevalue("provider")
+    if name in ("provider", "cloud"):
+        request.getfixturevalue(name)
     walk(name)

@@ -18,6 +18,7 @@ NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - t
 def in_an_account(service: Service, monkeypatch: pytest.MonkeyPatch) -> str:
     """The service with the setting that an account's template gives it; returns the stage's name."""
     monkeypatch.setenv("ALCOVE_CLOUD_METRICS", "true")
+    monkeypatch.setenv("ALCOVE_DATABASE_ENGINE", "aurora")
     process.forget()
     return settings().stage
 
@@ -42,6 +43,46 @@ def test_without_an_account_the_answer_says_that_cloudwatch_is_not_there(service
     assert (refused.status, refused.json["code"]) == (409, "cloud_metrics_off")
 
 
+def _database(service: Service) -> set[str]:
+    earlier = _path(NOON - timedelta(hours=2), NOON - timedelta(hours=1), "&kind=database")
+    items = service.administrator().get(earlier).json["items"]
+    return {f"{item['metric']} {item['items'][0]['value']:.0f}" for item in items}
+
+
+def test_the_database_is_asked_about_as_cloudwatch_has_it(
+    service: Service, in_an_account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aurora's cluster, whose metrics are of all its instances, or the instance of RDS; of another database nothing."""
+    stack = f"alcove-{in_an_account}"
+    _put("AWS/RDS", "ServerlessDatabaseCapacity", "DBClusterIdentifier", stack, 2, minutes=-120)
+    _put("AWS/RDS", "DatabaseConnections", "DBClusterIdentifier", stack, 5, minutes=-120)
+    _put("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", stack, 7, minutes=-120)
+    assert _database(service) == {"capacity_acu 2", "capacity_acu_max 2", "connections 5"}
+    for engine, values in (("rds", {"connections 7"}), ("none", set())):
+        monkeypatch.setenv("ALCOVE_DATABASE_ENGINE", engine)
+        process.forget()
+        assert _database(service) == values, engine
+
+
+def test_a_role_that_may_not_read_metrics_is_not_a_network_without_a_way(
+    service: Service, in_an_account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = boto3.client("iam")
+    iam.create_user(UserName="without-rights")
+    key = iam.create_access_key(UserName="without-rights")["AccessKey"]
+    administrator = service.administrator()
+    assert administrator.get(_hour()).status == 200
+    with monkeypatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        environment.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        environment.setattr(boto3, "DEFAULT_SESSION", None)
+        aws.cloudwatch.cache_clear()
+        denied = administrator.get(_hour())
+    aws.cloudwatch.cache_clear()
+    assert (denied.status, denied.json["code"]) == (409, "cloud_metrics_denied")
+    assert "cloudwatch:GetMetricData" in denied.json["title"]
+
+
 def test_an_administrator_reads_what_cloudwatch_knows_of_this_stage(service: Service, in_an_account: str) -> None:
     stack = f"alcove-{in_an_account}"
     _put("AWS/Lambda", "Invocations", "FunctionName", f"{stack}-answer", 2, 3)
@@ -49,7 +90,7 @@ def test_an_administrator_reads_what_cloudwatch_knows_of_this_stage(service: Ser
     _put("AWS/Lambda", "Duration", "FunctionName", f"{stack}-answer", 100, 300)
     _put("AWS/Lambda", "Invocations", "FunctionName", "alcove-another-answer", 99)
     _put("AWS/RDS", "ServerlessDatabaseCapacity", "DBClusterIdentifier", stack, 0.5, 1.5)
-    _put("AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", stack, 7)
+    _put("AWS/RDS", "DatabaseConnections", "DBClusterIdentifier", stack, 7)
     _put("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", f"{stack}-ingest-dead-letter", 60, 120)
     _put("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", f"{stack}-sync", 5, minutes=70)
     administrator = service.administrator()

@@ -30,13 +30,20 @@ _OF_QUEUES = {
     "messages_visible": ("ApproximateNumberOfMessagesVisible", "Maximum"),
     "oldest_message_seconds": ("ApproximateAgeOfOldestMessage", "Maximum"),
 }
-_OF_THE_DATABASE = {
-    "capacity_acu": ("ServerlessDatabaseCapacity", "Average"),
-    "capacity_acu_max": ("ServerlessDatabaseCapacity", "Maximum"),
+_OF_RDS = {
     "cpu_percent": ("CPUUtilization", "Average"),
     "cpu_percent_max": ("CPUUtilization", "Maximum"),
     "connections": ("DatabaseConnections", "Maximum"),
 }
+_OF_AURORA = {
+    "capacity_acu": ("ServerlessDatabaseCapacity", "Average"),
+    "capacity_acu_max": ("ServerlessDatabaseCapacity", "Maximum"),
+    **_OF_RDS,
+}
+# By the setting `database_engine`: how CloudWatch names the stage's database, and its metrics. The metrics of an Aurora
+# cluster are those of all its instances.
+_DATABASES = {"aurora": ("DBClusterIdentifier", _OF_AURORA), "rds": ("DBInstanceIdentifier", _OF_RDS)}
+_DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 # Until which age of the first moment CloudWatch has values of so many seconds.
 _FINEST = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
 
@@ -56,8 +63,8 @@ class _Series:
 def read(query: CloudMetricsQuery) -> CloudMetrics:
     """Every metric that has a value between the two moments, oldest value first.
 
-    Raises Conflict (cloud_metrics_off), Unprocessable for a step that CloudWatch does not keep so long, and
-    Unavailable.
+    Raises Conflict (cloud_metrics_off, cloud_metrics_denied), Unprocessable for a step that CloudWatch does not keep so
+    long, and Unavailable.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -75,7 +82,13 @@ def read(query: CloudMetricsQuery) -> CloudMetrics:
             for result in page["MetricDataResults"]:
                 values = zip(result["Timestamps"], result["Values"], strict=True)
                 points.setdefault(result["Id"], []).extend(CloudMetricPoint(at=at, value=value) for at, value in values)
-    except (BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        # CloudWatch answered: the way to it is there.
+        code = error.response["Error"]["Code"]
+        if code in _DENIALS:
+            raise errors.Conflict(code="cloud_metrics_denied") from error
+        raise errors.Unavailable(f"CloudWatch refused the request: {code}.") from error
+    except BotoCoreError as error:
         raise errors.Unavailable("CloudWatch did not answer. The functions' network may have no way to it.") from error
     items = [
         CloudMetric(kind=item.kind, name=item.name, metric=item.metric, items=points[_id(number)])
@@ -99,9 +112,10 @@ def _requested(kind: CloudMetricKind | None) -> Iterator[_Series]:
     if kind in (None, "function"):
         for name in FUNCTIONS:
             yield from _of("function", name, "AWS/Lambda", ("FunctionName", f"{stack}-{name}"), _OF_FUNCTIONS)
-    if kind in (None, "database"):  # Aurora is a cluster, RDS an instance: the other one has no values
-        for dimension in ("DBClusterIdentifier", "DBInstanceIdentifier"):
-            yield from _of("database", "database", "AWS/RDS", (dimension, stack), _OF_THE_DATABASE)
+    # A database that is not the stage's has another name, and is not asked about.
+    if kind in (None, "database") and (database := _DATABASES.get(settings().database_engine)):
+        dimension, metrics = database
+        yield from _of("database", "database", "AWS/RDS", (dimension, stack), metrics)
     if kind in (None, "queue"):
         for name in QUEUES:
             yield from _of("queue", name, "AWS/SQS", ("QueueName", f"{stack}-{name}"), _OF_QUEUES)
@@ -111,8 +125,7 @@ def _of(
     kind: CloudMetricKind, name: str, namespace: str, dimension: tuple[str, str], metrics: dict[str, tuple[str, str]]
 ) -> Iterator[_Series]:
     for metric, statistic in metrics.items():
-        if dimension[0] != "DBInstanceIdentifier" or not metric.startswith("capacity"):
-            yield _Series(kind, name, metric, namespace, dimension, statistic)
+        yield _Series(kind, name, metric, namespace, dimension, statistic)
 
 
 def _id(number: int) -> str:

@@ -4972,6 +4972,7 @@ class Problem(BaseModel):
         "telegram_failed",
         "telegram_incomplete",
         "cloud_metrics_off",
+        "cloud_metrics_denied",
         "updates_off",
     ]
     """

@@ -18,6 +18,7 @@ export const germanCodes: {
     bad_refresh_token: "Die Anmeldung ist abgelaufen. Melde dich neu an.",
     bad_request: "Die Anfrage ist fehlerhaft.",
     budget_exhausted: "Das Budget dieses Monats ist verbraucht. Der eingebaute Leser antwortet weiter.",
+    cloud_metrics_denied: "Die Rolle der Funktion `api` darf die Messwerte von CloudWatch nicht lesen. Ihr fehlt `cloudwatch:GetMetricData`.",
     cloud_metrics_off: "Diese Installation läuft nicht in einem AWS-Konto. Es gibt hier kein CloudWatch.",
     code_required: "Das Konto hat einen zweiten Faktor. Gib auch dessen Code ein.",
     comparison_unfinished: "Warte, bis beide Antworten fertig sind, und stimme dann ab.",

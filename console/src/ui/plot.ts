@@ -9,6 +9,8 @@ const DAY = 86_400;
 export interface Line {
   text: string;
   values: (number | null)[];
+  /** Whether its points are shown, where values stand alone. */
+  isDotted?: boolean;
 }
 
 /** Draw into a box and follow its width. With `most` the lines share a scale up to it; else each has one of its own. */
@@ -30,7 +32,7 @@ export function draw(box: HTMLElement, seconds: number[], lines: Line[], most?: 
       width: width(),
       height: 260,
       ...(isDaily && { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC") }),
-      series: [{ label: t("usage.time"), value: (_plot, at) => (at === null ? "–" : written(at).replace("\n", " ")) }, ...lines.map((line, index) => ({ label: line.text, scale: scaleOf(index), stroke: strokes[index % strokes.length]!, width: 2, points: { show: false } }))],
+      series: [{ label: t("usage.time"), value: (_plot, at) => (at === null ? "–" : written(at).replace("\n", " ")) }, ...lines.map((line, index) => ({ label: line.text, scale: scaleOf(index), stroke: strokes[index % strokes.length]!, width: 2, ...(index >= strokes.length && { dash: [6, 4] }), points: { show: line.isDotted ?? false } }))],
       axes: [times, ...scales.map((scale, index) => ({ ...axis, scale, side: index ? 1 : 3, grid: { ...axis.grid, show: index === 0 } }) as uPlot.Axis)],
       scales: Object.fromEntries(scales.map((scale) => [scale, { range: (_plot: uPlot, _least: number, highest: number) => [0, most ?? Math.max(1, highest * 1.1)] as [number, number] }])),
     },

@@ -6,6 +6,7 @@ import { t } from "../../strings";
 import { Badge, Empty, Loaded, useEvery, useLoad } from "../../ui/basics";
 import { Choice } from "../../ui/forms";
 import { Plot } from "../../ui/plotted";
+import { CloudMetrics } from "./cloud-metrics";
 
 type Host = Schemas["Host"];
 type Point = Schemas["HostMetricsPoint"];
@@ -45,6 +46,7 @@ export function Hosts() {
           );
         }}
       </Loaded>
+      <CloudMetrics />
     </>
   );
 }

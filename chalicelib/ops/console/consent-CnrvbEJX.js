@@ -1,0 +1,1 @@
+export{n as finishConsent}from"./consent-B8E_TYDQ.js";

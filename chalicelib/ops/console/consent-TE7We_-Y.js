@@ -1,1 +1,0 @@
-export{n as finishConsent}from"./consent-BbggmRNl.js";
