@@ -119,6 +119,7 @@ class Usage:
     tick_seconds: float = 0.3
     requests_per_acu: float = 16  # a second: a quarter of a processor, 15 ms of it each
     log_kb: float = 0.6  # each request, document and answer
+    access_kb: float = 0.4  # each request, besides
 
     @property
     def questions(self) -> float:
@@ -263,5 +264,5 @@ def _nat(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> f
 
 def _logs(usage: Usage, listed: Mapping[str, Price]) -> float:
     lines = usage.requests + usage.questions + usage.ingested + _whole_ticks(usage) + _TICKS / 2
-    log_gb = lines * usage.log_kb * _KB
+    log_gb = (lines * usage.log_kb + usage.requests * usage.access_kb) * _KB
     return listed["log_gb"].of(log_gb) + listed["log_kept_gb"].of(log_gb * 0.15)  # kept for a month, compressed

@@ -206,6 +206,8 @@ def _write_file(stage: Stage, path: Path) -> None:
         every = {name: value for name, value in values.items() if name != "Paused"}
         every |= besides if part == APPLICATION else {}
         lines += ["", f"[{part}]", *(f"{name} = {json.dumps(value)}" for name, value in every.items())]
+    if stage.tags:
+        lines += ["", "[tags]", *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in stage.tags.items())]
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 

@@ -14,7 +14,7 @@ import re
 import socket
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.ops.updates import deploying, first_requests, stacks
 from chalicelib.ops.updates.clouds import DeployError, Progress
-from infra import deploy, image, package, preflight
+from infra import artefacts, deploy, gateway_logs, image, package, preflight, stack_protection
 from infra.cloud import Cloud
 from infra.stage_data import StageData, documents_bucket, has_bucket, unprotect
 from infra.versions import Version, record, revision_of_checkout, versions
@@ -48,14 +48,21 @@ Values = dict[str, str]
 class Stage:
     """A deployment: its name, the parameters of each of its parts, Lambda's name of its functions' processor, models.
 
-    `embeddings` are the names of models of `models.CHOICES`; None leaves them to the environment.
+    `embeddings` are the names of models of `models.CHOICES`; None leaves them to the environment. `tags` are those of
+    its stacks besides its name, which CloudFormation gives to what is in them.
     """
 
     name: str
     parts: dict[str, Values]
     architecture: str = "x86_64"
     embeddings: str | None = None
+    tags: Values = field(default_factory=dict)
     agreed: Callable[[], bool] = field(default=lambda: True)
+
+    @property
+    def stack_tags(self) -> Values:
+        """The tags of each of its stacks, by which a bill can be divided."""
+        return {"Application": "alcove", "Stage": self.name} | self.tags
 
     def stack(self, part: str) -> str:
         """Name of a part's stack."""
@@ -79,6 +86,7 @@ def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
         if match is None:
             raise DeployError(f"{override!r} is not of the form part.Parameter=value, such as edge.Waf=true.")
         tables.setdefault(match[1], {})[match[2]] = match[3]
+    tags = {key: _text(value) for key, value in tables.pop("tags", {}).items()}
     undeclared = sorted(tables.keys() - set(PARTS))
     if undeclared:
         raise DeployError(f"{path} names {', '.join(undeclared)}; a stage has {', '.join(PARTS)}.")
@@ -87,7 +95,7 @@ def read(name: str, overrides: list[str], directory: Path = STAGES) -> Stage:
     # No parameters of the template: the package is built for them.
     architecture = parts[APPLICATION].pop("Architecture", Stage.architecture)
     embeddings = parts[APPLICATION].pop("Embeddings", Stage.embeddings)
-    return Stage(name, parts, architecture, embeddings)
+    return Stage(name, parts, architecture, embeddings, tags)
 
 
 def _text(value: Any) -> str:
@@ -126,6 +134,8 @@ def up(
         # With a domain the API has no other address, and the edge comes after the application.
         _try_out(cloud, outputs, progress)
     _record(cloud, stage, keys, outputs)
+    with progress.step("former packages") as details_of_step:
+        details_of_step("{} files and {} layers deleted".format(*artefacts.prune(cloud, stage.name)))
     _mention_leftovers(cloud, stage, progress)
     return outputs
 
@@ -173,7 +183,8 @@ def _part(cloud: Cloud, stage: Stage, part: str, template: str, outputs: Values,
     outputs = outputs | {"ArtefactBucket": cloud.artefact_bucket}
     passed_values = {key: value for key, value in outputs.items() if key in declared_names}
     parameters = passed_values | {"Stage": stage.name} | stage.parts[part]
-    done = stacks.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed)
+    done = stacks.bring(cloud, stage.stack(part), template, parameters, progress, stage.agreed, tags=stage.stack_tags)
+    stack_protection.protect(cloud, part, stage.stack(part))
     if part == "database" and done.changed and stacks.stands(cloud, stage.stack(APPLICATION)):
         # Its secrets may have new passwords, which the roles learn from `migrate`.
         with progress.step("roles"):
@@ -191,8 +202,12 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
     # The edge comes after the application, and its domain is known before.
     known = outputs | {key: value for key, value in stage.parts.get("edge", {}).items() if key == "DomainName"}
     parameters = {key: value for key, value in known.items() if key in declared_names} | _artefacts(cloud, stage, keys)
+    if _logs_access(cloud, stage, declared_names):
+        gateway_logs.ensure(cloud, progress, stage.agreed)
     template = _adopting(cloud, stage, keys["template"])
-    done = stacks.bring(cloud, stage.stack(APPLICATION), template, parameters, progress, stage.agreed)
+    stack = stage.stack(APPLICATION)
+    done = stacks.bring(cloud, stack, template, parameters, progress, stage.agreed, tags=stage.stack_tags)
+    stack_protection.protect(cloud, APPLICATION, stack)
     if done.changed and "EndpointUrl" not in stage.parts[APPLICATION]:
         # Who may call the API, and where, are properties of a deployment of API Gateway. SAM makes one when routes
         # change, and not when a parameter does.
@@ -200,6 +215,13 @@ def _application(cloud: Cloud, stage: Stage, keys: Values, outputs: Values, prog
     with progress.step("migrate") as details_of_step:
         details_of_step(deploy.migrated(deploying.migrate(cloud, done.outputs["MigrateFunctionName"])))
     return done.outputs
+
+
+def _logs_access(cloud: Cloud, stage: Stage, declared_names: Iterable[str]) -> bool:
+    """Whether API Gateway will log the requests of this stage: by what is chosen, or was before."""
+    values = stacks.parameters(cloud, stage.stack(APPLICATION)) | stage.parts[APPLICATION]
+    is_emulated = bool(values.get("EndpointUrl"))
+    return "AccessLogs" in declared_names and values.get("AccessLogs", "true") == "true" and not is_emulated
 
 
 def _record(cloud: Cloud, stage: Stage, keys: Values, outputs: Values) -> None:
@@ -288,6 +310,7 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     unprotect(cloud, stage.name)
     for part in reversed(PARTS):
         with progress.step(f"delete {part}"):
+            stack_protection.release(cloud, stage.stack(part))
             stacks.delete(cloud, stage.stack(part))
     for kind in ("deployments", "restores"):
         cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"{kind}/{stage.name}.json")

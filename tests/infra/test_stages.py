@@ -14,17 +14,19 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 from alcove import ApiError
 from chalicelib.ops.updates import deploying, stacks
 from chalicelib.ops.updates.clouds import DeployError, Progress, silent
-from infra import package, stages
+from infra import artefacts, gateway_logs, package, stack_protection, stages
 from infra.cloud import Cloud
 from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
@@ -86,6 +88,7 @@ def _stage(cloud: Cloud, server: postgres.Server, endpoint_url: str) -> stages.S
     """The stage of a trial, but for a database that can be reached."""
     stage = stages.read("trial", [*EMULATED, "monitoring.AlarmEmail=alarms@example.org"])
     stage.name = STAGE
+    stage.tags = {"CostCenter": "4711"}
     stage.parts[stages.APPLICATION] = {
         "AdministratorEmail": "admin@example.org",
         "EndpointUrl": endpoint_url,
@@ -156,6 +159,100 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
     }
 
 
+def _stack_of(account: Account, part: str) -> dict[str, Any]:
+    described = account.cloud.cloudformation.describe_stacks(StackName=account.stage.stack(part))["Stacks"]
+    return dict(described[0])
+
+
+def test_no_stack_is_deleted_by_mistake_and_each_has_the_stages_tags(account: Account) -> None:
+    for part in account.stage.parts:
+        described = _stack_of(account, part)
+        assert {tag["Key"]: tag["Value"] for tag in described["Tags"]} == {
+            "Application": "alcove",
+            "Stage": STAGE,
+            "CostCenter": "4711",
+        }
+        assert described["EnableTerminationProtection"] is True
+        with pytest.raises(ClientError, match="TerminationProtection"):
+            account.cloud.cloudformation.delete_stack(StackName=account.stage.stack(part))
+
+
+def test_a_change_that_would_replace_the_database_is_refused(account: Account) -> None:
+    account.cloud.databases.create_db_cluster_snapshot(
+        DBClusterSnapshotIdentifier="yesterday", DBClusterIdentifier=f"alcove-{STAGE}"
+    )
+    key = deploying.upload_file(account.cloud, "database", stages.TEMPLATES / "database.yaml")
+    before = account.cloud.databases.describe_db_clusters()["DBClusters"]
+    other = {"database": account.stage.parts["database"] | {"SnapshotIdentifier": "yesterday"}}
+    stage = stages.Stage(STAGE, other, tags=account.stage.tags)
+    with pytest.raises(DeployError, match=r"would replace or delete Cluster \(AWS::RDS::DBCluster\)"):
+        stages._part(account.cloud, stage, "database", key, account.provided, SILENT)
+    assert account.cloud.databases.describe_db_clusters()["DBClusters"] == before
+    account.cloud.databases.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="yesterday")
+
+
+@pytest.mark.parametrize(
+    ("change", "is_refused"),
+    [
+        ({"Action": "Remove", "PolicyAction": "Snapshot"}, True),  # another engine: the emulator lists none for this
+        ({"Action": "Remove", "PolicyAction": "Retain"}, True),
+        ({"Action": "Modify", "Replacement": "True", "PolicyAction": "ReplaceAndRetain"}, True),
+        (
+            {"Action": "Modify", "Replacement": "True", "PolicyAction": "ReplaceAndDelete"},
+            False,
+        ),  # an instance, a secret
+        ({"Action": "Modify", "Replacement": "Conditional"}, False),  # the stack policy decides, when it is known
+        ({"Action": "Remove", "PolicyAction": "Delete"}, False),
+    ],
+)
+def test_what_holds_data_is_known_by_what_its_template_does_with_it(change: dict[str, str], is_refused: bool) -> None:
+    """Changes as CloudFormation's reference has them (`ResourceChange`)."""
+    listed = [{"LogicalResourceId": "Cluster", "ResourceType": "AWS::RDS::DBCluster"} | change]
+    if not is_refused:
+        return stacks._require_data_stays("alcove-trial-database", listed)
+    with pytest.raises(DeployError, match="which holds data"):
+        stacks._require_data_stays("alcove-trial-database", listed)
+    return None
+
+
+def test_the_stack_policy_names_every_resource_that_holds_data(account: Account, built: package.Package) -> None:
+    for part, names in stack_protection.HOLD_DATA.items():
+        processed = account.cloud.cloudformation.get_template(
+            StackName=account.stage.stack(part), TemplateStage="Processed"
+        )
+        body: Any = processed["TemplateBody"]
+        template = body if isinstance(body, dict) else yaml.load(body, stages._Template)
+        retained = {
+            name
+            for name, item in template["Resources"].items()
+            if item.get("DeletionPolicy", "Delete") != "Delete" or item.get("UpdateReplacePolicy", "Delete") != "Delete"
+        }
+        assert retained == set(names), part
+        stored = account.cloud.cloudformation.get_stack_policy(StackName=account.stage.stack(part))["StackPolicyBody"]
+        allowed, denied = json.loads(stored)["Statement"]
+        assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
+        assert set(denied["Resource"]) == {f"LogicalResourceId/{name}" for name in names}
+
+
+def test_api_gateway_gets_a_role_to_log_by_once_for_all_stages(account: Account) -> None:
+    gateways = account.client("apigateway")
+    assert gateways.get_account().get("cloudwatchRoleArn") is None, "an emulated stage has no access log"
+    assert gateway_logs.ensure(account.cloud, SILENT, lambda: True)
+    role = gateways.get_account()["cloudwatchRoleArn"]
+    attached = account.client("iam").list_attached_role_policies(RoleName=role.rsplit("/")[-1])["AttachedPolicies"]
+    assert [policy["PolicyName"] for policy in attached] == ["AmazonAPIGatewayPushToCloudWatchLogs"]
+    assert not gateway_logs.ensure(account.cloud, SILENT, lambda: True)
+
+    change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": "arn:aws:iam::000000000000:role/theirs"}
+    gateways.update_account(patchOperations=[change])
+    assert not gateway_logs.ensure(account.cloud, SILENT, lambda: True)
+    assert gateways.get_account()["cloudwatchRoleArn"].endswith("role/theirs")
+
+    gateways.update_account(patchOperations=[change | {"value": ""}])
+    with pytest.raises(DeployError, match="although the stack"):
+        gateway_logs.ensure(account.cloud, SILENT, lambda: True)
+
+
 def test_the_dashboards_widgets_name_what_exists(account: Account) -> None:
     body = account.client("cloudwatch").get_dashboard(DashboardName=f"alcove-{STAGE}")["DashboardBody"]
     widgets = json.loads(body)["widgets"]
@@ -200,7 +297,7 @@ def test_deploying_the_same_again_changes_nothing(
 
 
 def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
-    account: Account, built: package.Package, user: ApiSession, tmp_path: Path
+    account: Account, built: package.Package, user: ApiSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = account.code()
     stages.up(account.cloud, account.stage, _next_version(built, tmp_path), SILENT)
@@ -210,9 +307,26 @@ def test_an_update_is_rolled_back_with_one_call_and_no_data_is_lost(
     former = stages.roll_back(account.cloud, account.stage, SILENT)
     assert account.code() == before
     assert versions(account.cloud, STAGE) == [former]
+    _prune(account, monkeypatch)
     assert [item["title"] for item in user.json("GET", "/documents")["items"]] == ["manual.md"]
     with pytest.raises(DeployError, match="No version"):
         stages.roll_back(account.cloud, account.stage, SILENT)
+
+
+def _prune(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no stage can be rolled back to goes after its time, and layers that no function uses go at once."""
+    files = {item["Key"] for item in artefacts._objects(account.cloud, "function/")}
+    useful = {version.keys["function"] for version in versions(account.cloud, STAGE)}
+    assert len(files - useful) == 1, "the version that was rolled back"
+    libraries = versions(account.cloud, STAGE)[-1].keys["libraries"]
+    account.cloud.functions.publish_layer_version(
+        LayerName=f"alcove-{STAGE}-libraries", Content={"S3Bucket": account.cloud.artefact_bucket, "S3Key": libraries}
+    )
+    assert artefacts.prune(account.cloud, STAGE) == (0, 1)
+    monkeypatch.setattr(artefacts, "_RETAINED", timedelta(0))
+    assert artefacts.prune(account.cloud, STAGE) == (1, 0)
+    assert {item["Key"] for item in artefacts._objects(account.cloud, "function/")} == useful
+    assert account.code()
 
 
 def _next_version(built: package.Package, directory: Path) -> package.Package:
@@ -247,6 +361,7 @@ def test_a_destroyed_stage_keeps_its_data_and_a_new_one_takes_it_up(account: Acc
     assert remaining[0].endswith(bucket)
     stored = {item["Key"] for item in account.cloud.s3.list_objects_v2(Bucket=bucket, Prefix="documents/")["Contents"]}
     again = stages.up(account.cloud, account.stage, built, SILENT)
+    assert stages.up(account.cloud, account.stage, built, SILENT) == again, "deploying after adopting replaces nothing"
     user = ApiSession(again["ApiUrl"], "somebody@example.org", "a long enough password")
     user.log_in_again()
     (document,) = user.json("GET", "/documents")["items"]
@@ -277,6 +392,7 @@ def test_changes_that_nobody_agrees_to_are_not_made(account: Account) -> None:
     stage.agreed = lambda: True
     stages._part(account.cloud, stage, "network", key, {}, SILENT)
     assert stacks.stands(account.cloud, stage.stack("network"))
+    stack_protection.release(account.cloud, stage.stack("network"))
     stacks.delete(account.cloud, stage.stack("network"))
 
 

@@ -65,7 +65,7 @@ def _named(template: Template, reference: dict[str, Any]) -> str:
 
 def test_cfn_lint_finds_nothing(template: Template) -> None:
     paths = [package.template(package.Target()), *sorted(stages.TEMPLATES.glob("*.yaml"))]
-    assert len(paths) == len(stages.PARTS)
+    assert len(paths) == len(stages.PARTS) + 1  # gateway_logs.yaml is the account's
     result = subprocess.run(
         [Path(sys.executable).parent / "cfn-lint", *paths], capture_output=True, text=True, check=False
     )
@@ -180,6 +180,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_DATABASE_WAIT_SECONDS",
             "ALCOVE_UPDATES_BUCKET",
             "ALCOVE_CLOUD_METRICS",
+            "ALCOVE_DATABASE_ENGINE",
         },
         "Update": {"ALCOVE_UPDATES_BUCKET", "ALCOVE_SIGNERS", "ALCOVE_ARTEFACT_BUCKET", "ALCOVE_STACK_ROLE"},
     }
@@ -190,14 +191,72 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
     assert set(settings.variables()) <= set(shared).union(*additional.values())
 
 
-def test_s6_there_is_one_stage(template: Template) -> None:
-    """SAM adds one called `Stage` to an API without `OpenApiVersion`, and neither firewall nor domain is before it."""
-    parsed = Parser()
-    translator = Translator({}, parsed)
+@pytest.fixture(scope="module")
+def translated(template: Template) -> Template:
+    """The template as SAM translates it."""
+    translator = Translator({}, Parser())
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    translated = translator.translate(copy.deepcopy(template), dict.fromkeys(template["Parameters"], "x"))
-    of_stages = [item for item in translated["Resources"].values() if item["Type"] == "AWS::ApiGateway::Stage"]
-    assert [item["Properties"]["StageName"] for item in of_stages] == ["v1"]
+    result: Template = translator.translate(copy.deepcopy(template), dict.fromkeys(template["Parameters"], "x"))
+    return result
+
+
+def _gateway_stages(translated: Template) -> list[dict[str, Any]]:
+    return list(_of_type(translated, "AWS::ApiGateway::Stage").values())
+
+
+def test_s6_there_is_one_stage(translated: Template) -> None:
+    """SAM adds one called `Stage` to an API without `OpenApiVersion`, and neither firewall nor domain is before it."""
+    assert [stage["StageName"] for stage in _gateway_stages(translated)] == ["v1"]
+
+
+def test_the_stage_limits_what_strangers_can_cost(translated: Template) -> None:
+    (stage,) = _gateway_stages(translated)
+    assert stage["MethodSettings"] == [
+        {
+            "ResourcePath": "/*",
+            "HttpMethod": "*",
+            "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+            "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+        }
+    ]
+
+
+def test_each_request_is_logged_without_what_a_person_sent(translated: Template) -> None:
+    """The names are of API Gateway's "Variables for access logging for API Gateway"."""
+    (stage,) = _gateway_stages(translated)
+    condition, setting, otherwise = stage["AccessLogSetting"]["Fn::If"]
+    assert (condition, otherwise) == ("LogsAccess", {"Ref": "AWS::NoValue"})
+    assert _named(translated, setting["DestinationArn"]) == "AccessLog"
+    line = json.loads(setting["Format"])
+    assert "\n" not in setting["Format"]
+    assert line == {
+        "time": "$context.requestTimeEpoch",
+        "request_id": "$context.requestId",
+        "method": "$context.httpMethod",
+        "route": "$context.resourcePath",
+        "status": "$context.status",
+        "milliseconds": "$context.responseLatency",
+        "function_milliseconds": "$context.integration.latency",
+        "function_status": "$context.integration.status",
+        "error": "$context.error.responseType",
+        "bytes": "$context.responseLength",
+        "ip": "$context.identity.sourceIp",
+    }
+    # A path holds ids and the tokens of links; an error's message quotes what a person sent; a header is a credential.
+    telling = (
+        "$context.path",
+        "Message",
+        ".message",
+        "integration.error",
+        "userAgent",
+        "authorizer",
+        "apiKey",
+        "$input",
+    )
+    assert not [name for name in telling if name in setting["Format"]]
+    group = translated["Resources"]["AccessLog"]
+    assert group["Condition"] == "LogsAccess"
+    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 def test_on_aws_no_endpoint_url_is_set(template: Template) -> None:
@@ -443,7 +502,7 @@ def test_every_function_logs_to_a_group_that_forgets(template: Template) -> None
         _named(template, item["LoggingConfig"]["LogGroup"])
         for item in _of_type(template, "AWS::Serverless::Function").values()
     }
-    assert used == set(groups)
+    assert used | {"AccessLog"} == set(groups)
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 

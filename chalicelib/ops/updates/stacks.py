@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _STACK_SECONDS = 3600  # a database, or the network interfaces of functions that are gone, take half an hour
 _CHANGE_SET = "deploy"
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+# What CloudFormation does with a resource that a change set takes away (`PolicyAction`), where data is in it.
+_LEAVES_DATA = {"Retain", "RetainExceptOnCreate", "Snapshot"}
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -35,20 +37,23 @@ def bring(
     parameters: dict[str, str],
     progress: Progress,
     agreed: Callable[[], bool] = _always,
+    tags: dict[str, str] | None = None,
 ) -> DeployResult:
     """Bring a stack to an uploaded template by a change set, which is shown, and executed when `agreed` says so.
 
-    `template` is a key of the artefact bucket. Parameters left out keep their previous values. DeployError when one is
-    missing, unknown, or when the change is not wanted or fails.
+    `template` is a key of the artefact bucket. Parameters left out keep their previous values, and without `tags` the
+    stack keeps those that it has. DeployError when a parameter is missing or unknown, when the change would replace or
+    delete what holds data, and when it is not wanted or fails.
     """
     _delete_unborn(cloud, name)
     exists = stack_status(cloud, name) not in (None, "REVIEW_IN_PROGRESS")
     values = _parameters(cloud, name, template, parameters, exists)
     with progress.step("change set") as details_of_step:
-        changes = _change_set(cloud, name, template, values, exists)
+        changes = _change_set(cloud, name, template, values, exists, tags)
         details_of_step(f"{name}: {len(changes)} changes" if changes else f"{name}: nothing to change")
-    for line in changes:
-        progress.report(f"      {line}")
+    for change in changes:
+        progress.report(f"      {_describe(change)}")
+    _require_data_stays(name, changes)
     if changes:
         if not agreed():
             raise DeployError(f"{name} was left as it is.")
@@ -137,13 +142,38 @@ def _delete_unborn(cloud: Cloud, name: str) -> None:
     delete(cloud, name)
 
 
+def _require_data_stays(stack: str, changes: list[Any]) -> None:
+    """DeployError when a change takes away what its template retains or snapshots: a database, a bucket, a key.
+
+    The data would be left behind, and the service would go on without it.
+    """
+    removed = [
+        f"{change['LogicalResourceId']} ({change['ResourceType']})"
+        for change in changes
+        if (change.get("Action") == "Remove" or change.get("Replacement") == "True")
+        and change.get("PolicyAction", "").removeprefix("ReplaceAnd") in _LEAVES_DATA
+    ]
+    if removed:
+        raise DeployError(
+            f"{stack} was left as it is: the change would replace or delete {', '.join(removed)}, which holds data. "
+            "To go back to a snapshot, or to another engine, make a new stage (docs/deploying.md, Restore)."
+        )
+
+
 def _change_set(
-    cloud: Cloud, stack: str, template: str, parameters: "list[ParameterTypeDef]", exists: bool
-) -> list[str]:
-    """Create the change set and return its changes as lines, none when there is nothing to change."""
+    cloud: Cloud,
+    stack: str,
+    template: str,
+    parameters: "list[ParameterTypeDef]",
+    exists: bool,
+    tags: dict[str, str] | None,
+) -> list[Any]:
+    """Create the change set and return its changes of resources, none when there is nothing to change."""
     if stack_status(cloud, stack) is not None:  # the last one was declined or interrupted
         cloud.cloudformation.delete_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
-    role: Any = {"RoleARN": cloud.stack_role} if cloud.stack_role else {}
+    options: Any = {"RoleARN": cloud.stack_role} if cloud.stack_role else {}
+    if tags is not None:
+        options["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     cloud.cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=_CHANGE_SET,
@@ -152,14 +182,14 @@ def _change_set(
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=parameters,
         ImportExistingResources=not exists,  # the bucket of a stage that was destroyed
-        **role,
+        **options,
     )
     deadline = time.monotonic() + _STACK_SECONDS
     while True:
         described = cloud.cloudformation.describe_change_set(StackName=stack, ChangeSetName=_CHANGE_SET)
         status, reason = described["Status"], described.get("StatusReason", "")
         if status == "CREATE_COMPLETE":
-            return [_describe(change.get("ResourceChange", {})) for change in described["Changes"]]
+            return [change.get("ResourceChange", {}) for change in described["Changes"]]
         if status == "FAILED" and any(text in reason for text in _NO_CHANGE):
             return []
         if status == "FAILED" or time.monotonic() > deadline:
