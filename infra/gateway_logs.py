@@ -12,7 +12,7 @@ from chalicelib.ops.updates.clouds import DeployError, Progress
 from infra import package
 from infra.cloud import Cloud
 
-TEMPLATE = package.ROOT / "infra" / "account" / "gateway_logs.yaml"
+TEMPLATE = package.ROOT / "infra" / "account" / "gateway-logs.yaml"
 # No stage's stack can have this name: a stage's name has 16 characters at most, and no part is called `role`.
 STACK = "alcove-shared-gateway-logs-role"
 
@@ -21,7 +21,7 @@ def ensure(cloud: Cloud, progress: Progress, agreed: Callable[[], bool]) -> bool
     """Give API Gateway a role to log by, unless it has one. Returns whether one was given; DeployError."""
     if _role(cloud):
         return False
-    template = deploying.upload_file(cloud, "gateway_logs", TEMPLATE)
+    template = deploying.upload_file(cloud, "gateway-logs", TEMPLATE)
     stacks.bring(cloud, STACK, template, {}, progress, agreed)
     if not _role(cloud):
         # The stack was there, and somebody has taken its role away since then: it has nothing to change.

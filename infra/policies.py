@@ -113,7 +113,9 @@ def _accepted(template: dict[str, Any]) -> dict[str, Any]:
     }
     # pycfmodel knows no list without a default.
     parameters = {
-        name: item for name, item in template["Parameters"].items() if "Default" in item or "List" not in item["Type"]
+        name: item
+        for name, item in template.get("Parameters", {}).items()
+        if "Default" in item or "List" not in item["Type"]
     }
     return {"Parameters": parameters, "Conditions": template.get("Conditions", {}), "Resources": accepted}
 

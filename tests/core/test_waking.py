@@ -51,6 +51,14 @@ def test_s3_a_request_that_finds_the_database_paused_is_told_so(service: Service
     assert service.request("GET", "/ready").status == 200
 
 
+@pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
+def test_s2_what_describes_the_service_wakes_no_database(service: Service, paused: PausedDatabase, path: str) -> None:
+    assert service.request("GET", path).status == 200
+    assert paused.connections == 0
+    service.request("GET", "/ready")
+    assert paused.connections == 1, "and what asks for the database is counted"
+
+
 def test_s3_a_function_waits_for_a_database_that_wakes_in_time(
     service: Service, paused: PausedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,7 @@ def test_a_right_too_many_is_found(
 
 def test_every_template_is_looked_at(templates: dict[str, Template]) -> None:
     rated = {name: set(policies._accepted(template)["Resources"]) for name, template in templates.items()}
-    assert {"application", "network", "database", "embedder", "edge", "monitoring", "gateway_logs"} == set(rated)
+    assert {"application", "network", "database", "embedder", "edge", "monitoring", "gateway-logs"} == set(rated)
     assert {"NetworkPolicy", "MigrateRole", "MasterKey", "DocumentsBucket", "IngestQueue"} <= rated["application"]
     assert {"FunctionGroup", "DatabaseGroup"} <= rated["network"]
     assert {"JobRole", "InstanceRole"} <= rated["embedder"]

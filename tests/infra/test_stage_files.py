@@ -25,7 +25,15 @@ _FILLED_IN = {
         "DualStack",
         "ArtefactBucket",
     },
-    "application": {"Stage", "ArtefactBucket", "LibrariesKey", "FunctionKey", "DomainName", "ApiEndpointId"},
+    "application": {
+        "Stage",
+        "ArtefactBucket",
+        "LibrariesKey",
+        "FunctionKey",
+        "DomainName",
+        "ApiEndpointId",
+        "DatabaseEngine",
+    },
     "edge": {"Stage", "RestApiId"},
     "monitoring": {"Stage", "DatabaseEngine", "DatabaseMaxCapacity"},
 }

@@ -65,7 +65,7 @@ def _named(template: Template, reference: dict[str, Any]) -> str:
 
 def test_cfn_lint_finds_nothing(template: Template) -> None:
     paths = [package.template(package.Target()), *sorted(stages.TEMPLATES.glob("*.yaml"))]
-    assert len(paths) == len(stages.PARTS) + 1  # gateway_logs.yaml is the account's
+    assert len(paths) == len(stages.PARTS) + 1  # gateway-logs.yaml is the account's
     result = subprocess.run(
         [Path(sys.executable).parent / "cfn-lint", *paths], capture_output=True, text=True, check=False
     )
@@ -171,7 +171,13 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_REGISTRATION_OPEN",
         },
         "Ingest": {"ALCOVE_INBOX_DELETIONS"},
-        "Tick": {"ALCOVE_FORMER_VERSION_DAYS", "ALCOVE_EMBEDDER_QUEUE", "ALCOVE_EMBEDDER_JOB", "ALCOVE_MAIL_SECRET"},
+        "Tick": {
+            "ALCOVE_DATABASE_WAIT_SECONDS",
+            "ALCOVE_FORMER_VERSION_DAYS",
+            "ALCOVE_EMBEDDER_QUEUE",
+            "ALCOVE_EMBEDDER_JOB",
+            "ALCOVE_MAIL_SECRET",
+        },
         "APIHandler": {
             "ALCOVE_OIDC_SECRET",
             "ALCOVE_GITHUB_SECRET",

@@ -213,3 +213,27 @@ def test_alerts_in_quiet_hours_are_decided_and_held() -> None:
     assert delayed.hold_until == NOON + timedelta(hours=1)
     (recovered,) = story.at(30, _cpu(10))
     assert (recovered.level, recovered.hold_until) == ("ok", NOON + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("measure", ["cpu", "ram", "disk", "gpu", "temperature"])
+@pytest.mark.parametrize("level", ["warning", "critical"])
+@pytest.mark.parametrize("cooldown", [0, 5, 15, 60])
+@pytest.mark.parametrize("quiet", [None, LUNCH, QuietHours(time(12), time(13), "UTC", sends_critical=True)])
+def test_o4_every_threshold_with_every_cooldown_in_and_out_of_quiet_hours(
+    measure: str, level: Level, cooldown: int, quiet: QuietHours | None
+) -> None:
+    """A condition begins, ends a minute later, and is there again from the second minute on."""
+    thresholds = AlertThresholds(notify_on_warning=True, cooldown_minutes=cooldown)
+    bad = {measure: getattr(thresholds, f"{measure}_{level}")}
+    story = Story(thresholds, quiet)
+    noticed = [
+        (minute, alert.level, alert.hold_until)
+        for minute in range(100)
+        for alert in story.at(minute, *_observed(thresholds, **(bad if minute != 1 else {measure: 1.0})))
+    ]
+    again = max(2, cooldown)
+    expected: list[tuple[int, Level]] = [(0, level), (1, "ok"), (again, level)]
+    assert [(minute, noticed_level) for minute, noticed_level, _ in noticed] == expected
+    for minute, noticed_level, hold in noticed:
+        is_quiet = quiet is not None and minute < 60 and not (noticed_level == "critical" and quiet.sends_critical)
+        assert hold == (NOON + timedelta(hours=1) if is_quiet else None), minute
