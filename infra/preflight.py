@@ -199,6 +199,22 @@ def _gpus(plan: Plan, clients: Clients) -> Iterator[str]:
         yield f'The quota {code[1]} ("G and VT" instances) is {most:.0f} vCPUs, and {needed:.0f} are needed. Raise it.'
 
 
+def _image(plan: Plan, clients: Clients) -> Iterator[str]:
+    """Whether the image of the GPU task was pushed, where nothing builds it; before its repository exists, none can."""
+    if "embedder" not in plan.existing or "embedder" not in plan.parts or plan.value("embedder", "PythonImage"):
+        return
+    repository, tag = f"alcove-{plan.stage}-embedder", plan.value("embedder", "ImageTag")
+    try:
+        clients("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ImageNotFoundException":
+            raise
+        yield (
+            f"The repository {repository} has no image {tag}: the GPU task could not start. Push it as "
+            'docs/deploying.md says under "The GPU task", or set embedder.PythonImage and it is built.'
+        )
+
+
 def _names(plan: Plan, clients: Clients) -> Iterator[str]:
     """Whether names that the stage will use are taken, or wait for their deletion."""
     if not plan.creates("application"):
@@ -252,6 +268,7 @@ CHECKS: tuple[Check, ...] = (
     _vpcs,
     _concurrency,
     _gpus,
+    _image,
     _names,
     _access_logs,
 )

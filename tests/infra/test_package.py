@@ -42,10 +42,18 @@ def _run_as_function(unpacked: Path, code: str) -> str:
 
 
 def test_two_builds_of_the_code_are_identical(built: package.Package, tmp_path: Path) -> None:
-    again = package.template(package.Target(state=tmp_path))
-    assert again != built.template
-    assert package.digest(again) == package.digest(built.template)
-    assert package.digest(again.with_name("function.zip")) == package.digest(built.function)
+    target = package.Target(state=tmp_path)
+    target.directory.mkdir(parents=True)
+    function, template = package._function(target)
+    assert template != built.template
+    assert package.digest(template) == package.digest(built.template)
+    assert package.digest(function) == package.digest(built.function)
+
+
+def test_the_template_alone_is_that_of_the_package(built: package.Package, tmp_path: Path) -> None:
+    alone = package.template(package.Target(state=tmp_path))
+    assert package.digest(alone) == package.digest(built.template)
+    assert not alone.with_name("function.zip").exists()
 
 
 def test_two_builds_of_the_libraries_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

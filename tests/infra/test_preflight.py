@@ -131,6 +131,7 @@ def test_s1_an_account_that_has_everything_lacks_nothing() -> None:
 
 
 LIMIT = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
+NO_IMAGE = "ImageNotFoundException"
 LOG_ROLE = "arn:aws:iam::123456789012:role/logs/Gateway"
 QUOTA = {"Quota": {"Value": 0.0}}
 
@@ -216,7 +217,7 @@ def test_s1_what_may_not_be_asked_stops_nothing(capsys: pytest.CaptureFixture[st
     with _account({}) as clients:
         preflight.require(_plan(), clients, Progress())
     printed = capsys.readouterr().out
-    assert printed.count("Not checked") == len(preflight.CHECKS) - 3  # parameters, Python, no GPU task
+    assert printed.count("Not checked") == len(preflight.CHECKS) - 4  # parameters, Python; no GPU task, no image of it
 
 
 def test_s1_what_exists_is_not_created_again() -> None:
@@ -227,6 +228,16 @@ def test_s1_what_exists_is_not_created_again() -> None:
         "rds__describe_orderable_db_instance_options": {"OrderableDBInstanceOptions": []},
     }
     assert _lacking(_plan(existing=stages.PARTS), **changes) == []
+
+
+@pytest.mark.parametrize(("image", "is_lacking"), [("", True), ("python:3.13-slim@sha256:0", False)])
+def test_s1_an_image_that_nobody_pushed_is_told_where_nothing_builds_it(image: str, is_lacking: bool) -> None:
+    chosen = ["network.Egress=nat", "embedder.MaxVcpus=4", "embedder.ImageTag=2", f"embedder.PythonImage={image}"]
+    changes = {"service_quotas__get_service_quota": {"Quota": {"Value": 8.0}}, "ecr__describe_images": {}}
+    assert _lacking(_plan(*chosen, existing=("embedder",)), **changes) == []
+    lacking = _lacking(_plan(*chosen, existing=("embedder",)), **changes | {"ecr__describe_images": NO_IMAGE})
+    assert ["alcove-trial-embedder has no image 2" in line for line in lacking] == [True] * is_lacking
+    assert _lacking(_plan(*chosen), **changes | {"ecr__describe_images": NO_IMAGE}) == []
 
 
 def test_s1_a_role_of_api_gateway_that_exists_is_enough_and_none_is_made_later() -> None:
