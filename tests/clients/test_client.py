@@ -166,6 +166,19 @@ def test_a_passing_failure_is_tried_again() -> None:
         assert client.get_health().status == "ok"
 
 
+def test_a_wait_is_told_with_its_reason() -> None:
+    answers = iter([(503, {"code": "waking"}), (502, ["no problem document"]), (200, HEALTH)])
+    waits: list[tuple[float, str]] = []
+
+    with (
+        server(lambda handler: respond(handler, *next(answers), Retry_After="0")) as url,
+        Alcove(url, on_wait=lambda seconds, code: waits.append((seconds, code))) as client,
+    ):
+        assert client.get_health().status == "ok"
+
+    assert waits == [(0, "waking"), (0, "")]
+
+
 def test_a_lasting_failure_ends_after_some_attempts() -> None:
     seen: list[str] = []
 

@@ -15,6 +15,7 @@ from alcove.cli import main
 from importers import exported as exported_files
 from infra.local import instances
 from tests.clients.conftest import PASSWORD
+from tests.clients.test_client import respond, server
 from tests.peers import web
 
 
@@ -357,3 +358,11 @@ def test_a_source_is_connected_and_kept_up_to_date(
     outsider.run("sync", "Pumps", status=1)
     outsider.run("connectors", "delete", "Manuals")
     assert "Manuals" not in outsider.run("connectors", "list")
+
+
+def test_a_person_is_told_that_the_database_wakes(outsider: Terminal) -> None:
+    answers = iter([(503, {"code": "waking"}), (200, {"status": "ok"})])
+    with server(lambda handler: respond(handler, *next(answers), Retry_After="0")) as url:
+        printed = outsider.run("--url", url, "--api-key", "ak_0123456789", "api", "GET", "/health")
+    assert "The service's database was paused and wakes up. Trying again in 0 s." in printed
+    assert '"status": "ok"' in printed

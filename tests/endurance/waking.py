@@ -86,7 +86,7 @@ def _run(cloud: Cloud, server: postgres.Server) -> int:
         is_served = seconds < longest or (seconds == longest and seen["served"])
         is_right = seen["served"] == is_served and (is_served or seen["seen"] == _refusal(caller))
         wrong += not is_right
-        print(f"  {caller:<13} awake after {seconds:>2} s: {seen['says']} after {seen['seconds']:.1f} s", flush=True)
+        print(f"  {caller:<13} awake after {seconds:>2} s: {seen['seen']} after {seen['seconds']:.1f} s", flush=True)
         if not is_right:
             print(f"  wrong: {caller} waits for {CALLERS[caller][1]} s at most")
     for listener in listeners.values():

@@ -48,7 +48,8 @@ class Alcove(Operations):
 
     A request that fails for a passing reason (no connection, 429, 502, 503, 504) is sent again, up to `attempts` times
     and within `patience` seconds of waiting. A POST carries an Idempotency-Key, so that nothing is done twice. An
-    expired access token is renewed once; `on_tokens` is told the new tokens, which replace the old ones.
+    expired access token is renewed once; `on_tokens` is told the new tokens, which replace the old ones. `on_wait` is
+    told the seconds before a request is sent again, and the code of the problem (`waking`, …; "" without a response).
     Every method raises ApiError for a problem and UnreachableError when the service does not answer.
     """
 
@@ -59,6 +60,7 @@ class Alcove(Operations):
         api_key: str | None = None,
         tokens: Tokens | None = None,
         on_tokens: Callable[[Tokens], None] | None = None,
+        on_wait: Callable[[float, str], None] | None = None,
         timeout: float = 60.0,
         attempts: int = 5,
         patience: float = 60.0,
@@ -68,7 +70,7 @@ class Alcove(Operations):
         self._http = httpx.Client(base_url=self.url, timeout=timeout, headers={"User-Agent": user_agent})
         self._tokens = Tokens(api_key) if api_key else tokens
         self._on_tokens = on_tokens
-        self._attempts, self._patience = attempts, patience
+        self._attempts, self._patience, self._on_wait = attempts, patience, on_wait
         self._lock = SyncLock()
 
     def __enter__(self) -> Self:
@@ -125,7 +127,7 @@ class Alcove(Operations):
 
     def send(self, request: Request) -> httpx.Response:
         """Send a request, with the caller's token, until it succeeds or its patience ends; returns the response."""
-        patience = Patience(self._attempts, self._patience)
+        patience = Patience(self._attempts, self._patience, self._on_wait)
         renewed = False
         while True:
             used = self._tokens
@@ -242,7 +244,7 @@ class Alcove(Operations):
 
     def _put(self, url: str, headers: dict[str, str], path: Path, start: int, size: int) -> None:
         """Send `size` bytes of a file from `start` to the bucket."""
-        patience = Patience(self._attempts, self._patience)
+        patience = Patience(self._attempts, self._patience, self._on_wait)
         put = Request("PUT", url)
         headers = headers | {"Content-Length": str(size)}
         while True:
@@ -298,14 +300,17 @@ class Alcove(Operations):
         A stream that ends or breaks is resumed where it stopped: nothing is missed or repeated. Raises
         WaitTimeoutError after `timeout` seconds without an event.
         """
-        patience = Patience(self._attempts, self._patience)
+        patience = Patience(self._attempts, self._patience, self._on_wait)
         wanted = Request("GET", f"jobs/{job_id}/events")
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
                 for event in self._response(wanted, after):
                     after = event.number
-                    patience, deadline = Patience(self._attempts, self._patience), time.monotonic() + timeout
+                    patience, deadline = (
+                        Patience(self._attempts, self._patience, self._on_wait),
+                        time.monotonic() + timeout,
+                    )
                     yield event
                     if event.is_last:
                         return
@@ -320,7 +325,7 @@ class Alcove(Operations):
 
     def _response(self, wanted: Request, after: int) -> Iterator[Event]:
         """The events of one response, which can end at any time. Raises _NoMoreEvents, ApiError, TransportError."""
-        patience, renewed = Patience(self._attempts, self._patience), False
+        patience, renewed = Patience(self._attempts, self._patience, self._on_wait), False
         while True:
             used = self._tokens
             headers = _authorization(used) | ({"Last-Event-ID": str(after)} if after else {})

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -163,6 +163,7 @@ class Patience:
 
     attempts: int
     deadline_seconds: float
+    on_wait: Callable[[float, str], None] | None = None
     waited: float = 0.0
     failures: int = 0
 
@@ -177,7 +178,16 @@ class Patience:
         if self.waited + seconds > self.deadline_seconds:
             return None
         self.waited += seconds
+        if self.on_wait is not None:
+            self.on_wait(seconds, _code(failure))
         return seconds
+
+
+def _code(failure: httpx.Response | httpx.TransportError) -> str:
+    try:
+        return str(failure.json()["code"]) if isinstance(failure, httpx.Response) else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _passes(request: Request, failure: httpx.Response | httpx.TransportError) -> bool:

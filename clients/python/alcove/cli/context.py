@@ -77,7 +77,7 @@ class Context:
             if url is None:
                 raise CommandError("The address of the service is required with an API key: --url or ALCOVE_URL.", 2)
             self.profile = Profile(url, api_key=self._api_key)
-            return client_of(self.profile)
+            return client_of(self.profile, on_wait=self.output.waiting)
         found = self.profiles.get(self._name)
         if self._url is None and (self._name == LOCAL or (self._name is None and found is None)):
             return self._local_stack()
@@ -97,7 +97,7 @@ class Context:
             self.profiles.put(name, renewed, last=name != LOCAL)
 
         self.profile = profile
-        return client_of(profile, keep)
+        return client_of(profile, keep, self.output.waiting)
 
     def _local_stack(self) -> Alcove:
         """The stack that `make up` started in this folder, as its first administrator."""
@@ -117,11 +117,13 @@ class Context:
         return client
 
 
-def client_of(profile: Profile, on_tokens: Any = None) -> Alcove:
+def client_of(profile: Profile, on_tokens: Any = None, on_wait: Any = None) -> Alcove:
     """A client with what a profile holds."""
     tokens = Tokens(profile.access_token, profile.refresh_token, profile.device_token) if profile.access_token else None
     agent = f"alcove-cli/{__version__}"
-    return Alcove(profile.url, api_key=profile.api_key, tokens=tokens, on_tokens=on_tokens, user_agent=agent)
+    return Alcove(
+        profile.url, api_key=profile.api_key, tokens=tokens, on_tokens=on_tokens, on_wait=on_wait, user_agent=agent
+    )
 
 
 def context_of(ctx: typer.Context) -> Context:

@@ -64,6 +64,11 @@ class Output:
         if not self.as_json:
             self.console.print(Text(visible(sentence)))
 
+    def waiting(self, seconds: float, code: str) -> None:
+        """Say why nothing happens for so many seconds, where a person would wonder."""
+        if code == "waking":
+            self.note(f"The service's database was paused and wakes up. Trying again in {seconds:.0f} s.")
+
     def note(self, sentence: str) -> None:
         """A sentence beside the result."""
         if not self.as_json:

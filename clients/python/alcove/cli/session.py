@@ -32,11 +32,11 @@ def login(
         profile = Profile(url, api_key=_secret("API key", password_stdin))
     else:
         name = name or (kept[1].account if kept and kept[1].account else None) or typer.prompt("E-mail or username")
-        with client_of(Profile(url)) as client:
+        with client_of(Profile(url), on_wait=context.output.waiting) as client:
             known = kept[1].device_token if kept and kept[1].url == url else None
             tokens = client.sign_in(name, _secret("Password", password_stdin), device_token=known)
         profile = Profile(url, name, None, tokens.access_token, tokens.refresh_token, tokens.device_token)
-    with client_of(profile) as client:
+    with client_of(profile, on_wait=context.output.waiting) as client:
         user = client.get_me()
     context.profiles.put(context.name, profile)
     context.output.result(user, f"Signed in to {url} as {user.email or user.id}.")
