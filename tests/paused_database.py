@@ -6,10 +6,13 @@ from contextlib import suppress
 
 
 class PausedDatabase:
-    """A port of this machine that holds what connects to it, and from `wake()` on passes it to a real server."""
+    """A port of this machine that holds what connects to it, and from `wake()` on passes it to a real server.
 
-    def __init__(self, host: str, port: int) -> None:
-        self._server = (host, port)
+    With `seconds` it wakes so long after the first connection, as a database does that the connection wakes.
+    """
+
+    def __init__(self, host: str, port: int, seconds: float | None = None) -> None:
+        self._server, self._seconds = (host, port), seconds
         self._awake = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -45,6 +48,8 @@ class PausedDatabase:
         with self._listener, suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self._seconds is not None and not self._clients:
+                    self.wake_after(self._seconds)
                 self._clients.append(client)
                 self._threads.append(threading.Thread(target=self._serve, args=(client,), daemon=True))
                 self._threads[-1].start()

@@ -1,8 +1,8 @@
-"""A paused database that wakes after 5, 15, 25, 35 or 60 seconds by the clock: what each that comes to it sees.
+"""A paused database that wakes 5, 15, 25, 35 or 60 seconds after the first connection: what each that comes sees.
 
-Before a stack's PostgreSQL stands a listener for each of these times. To each come, at one moment and each in a process
-of its own with the settings that the stack gives its function: a first deployment, a further one, a request, a worker,
-and the daily sweep of `tick`. The processes have imported everything before, so that only waiting is seen.
+To a stack's PostgreSQL come, each in a process of its own with the settings that the stack gives its function, and each
+by a listener of its own that wakes so late: a first deployment, a further one, a request, a worker, and the daily sweep
+of `tick`. The time runs from the first connection on, so that a busy machine changes nothing of what is seen.
 """
 
 from __future__ import annotations
@@ -60,19 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(cloud: Cloud, server: postgres.Server) -> int:
-    listeners = {seconds: PausedDatabase(server.host, server.port) for seconds in WAKES_AFTER}
     for seconds in WAKES_AFTER:
         postgres.create_database(server, _new_database(seconds))
-    children = {
-        (caller, seconds): _child(cloud, server, caller, seconds, listener.port)
-        for seconds, listener in listeners.items()
-        for caller in CALLERS
-    }
+    pairs = [(caller, seconds) for seconds in WAKES_AFTER for caller in CALLERS]
+    listeners = {pair: PausedDatabase(server.host, server.port, pair[1]) for pair in pairs}
+    children = {pair: _child(cloud, server, *pair, listeners[pair].port) for pair in pairs}
     for child in children.values():
         assert child.stdout is not None
         child.stdout.readline()  # it has imported what it needs
-    for seconds, listener in listeners.items():
-        listener.wake_after(seconds)
     for child in children.values():
         assert child.stdin is not None
         child.stdin.write("come\n")
