@@ -1,7 +1,7 @@
 """What an account or region lacks for a stage, found before anything is created: one list, all at once (S1).
 
 Each check returns problems in sentences that say what to do. A check that the credentials may not make, or that cannot
-be made for another reason, is reported as such and stops nothing.
+be made for another reason, is reported as such and stops nothing. One module because the checks are one list.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.ops import console
+from chalicelib.ops.hosts import cloud_metrics
 from infra import console as building
 from infra.models import ROOT
 from tests.service import Service
@@ -155,6 +156,8 @@ def test_the_codes_and_choices_of_the_console_are_those_of_the_api() -> None:
 # The texts of the console that are made of a value of the API: the beginning of their keys, and the enum. `None` is a
 # group whose values are open: what has no text is shown as it is.
 _GROUPS: dict[str, str | None] = {
+    "cloud.metric": None,
+    "cloud.step": None,
     "connector": "ConnectorStatus",
     "delivery": "DeliveryStatus",
     "embedding": "EmbeddingModelStatus",
@@ -199,6 +202,8 @@ def test_every_value_of_the_api_that_the_console_shows_has_words() -> None:
     missing |= {f"origin.{origin}" for origin in origins} - english
     (stages,) = re.findall(r"stage text check \(stage in \(([^)]+)\)\)", _KNOWLEDGE.read_text("utf-8"))
     missing |= {f"ingestion.{stage}" for stage in re.findall(r"\w+", stages)} - english
+    metrics = {*cloud_metrics._OF_FUNCTIONS, *cloud_metrics._OF_AURORA, *cloud_metrics._OF_QUEUES}
+    missing |= {f"cloud.metric.{metric}" for metric in metrics} - english
     assert not missing
     code = "".join(path.read_text("utf-8") for path in folder.rglob("*.tsx"))
     assert set(re.findall(r'\bname\("([a-z.]+)"', code)) - {"ingestion", "origin"} <= set(_GROUPS)
