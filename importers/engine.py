@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from importers.ids import key_hash
 from importers.move import Move, MoveError, queries
-from importers.records import NewRow, Row, Skipped, Step, Target, plain
+from importers.records import Row, Skipped, Step, Target, plain
+from importers.references import resolve
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 BATCH = 500
 # After so many rows of a step, the move says how far it is.
 PROGRESS = 10_000
-# What others need to know of a row that they name.
-_MATCHES = {"users": queries.new_users, "groups": queries.new_groups}
 
 
 @dataclass
@@ -133,37 +132,6 @@ def prepare(move: Move, step: Step, rows: Sequence[Row]) -> Batch:
         except Skipped as reason:
             batch.skipped.append((row, str(reason)))
     return batch
-
-
-def resolve(move: Move, step: Step, rows: Sequence[Row]) -> None:
-    """Look up what the rows that `rows` name became; at most one query for each table that they name."""
-    requested: dict[str, set[str]] = {}
-    named = [step.named(row.values) for row in rows]
-    for each in named:
-        for kind, keys in each.values():
-            requested.setdefault(kind, set()).update(keys)
-    match = {kind: _find(move, kind, sorted(keys)) for kind, keys in requested.items() if keys}
-    for row, each in zip(rows, named, strict=True):
-        row.refs = {
-            column: {key: match[kind][key] for key in keys if key in match.get(kind, {})}
-            for column, (kind, keys) in each.items()
-        }
-
-
-def _find(move: Move, kind: str, keys: Sequence[str]) -> dict[str, NewRow]:
-    from psycopg.sql import SQL, Identifier
-
-    by_hash = {key_hash(key): key for key in keys}
-    params = {"source": move.source, "kind": kind, "hashes": list(by_hash)}
-    first = move.owner.execute(queries.targets, params).fetchone()
-    if first is None:
-        return {}
-    table: str = first[1]
-    statement = _MATCHES.get(table) or SQL(queries.new_rows).format(table=Identifier(table))
-    return {
-        by_hash[bytes(hashed)]: NewRow(new_id, row)
-        for hashed, new_id, row in move.owner.execute(statement, params).fetchall()
-    }
 
 
 def _write(move: Move, step: Step, rows: Sequence[Row]) -> tuple[int, int, int]:

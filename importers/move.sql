@@ -45,11 +45,14 @@ select m.key_hash, g.id, jsonb_build_object('space_id', s.id)
  where m.source = %(source)s and m.kind = %(kind)s and m.key_hash = any (%(hashes)s::bytea[])
 
 -- name: new_rows
-select m.key_hash, t.id,
-       jsonb_strip_nulls(to_jsonb(t) - array['content', 'thinking', 'sources', 'metadata', 'settings', 'events', 'filters',
-                                             'extra_text', 'tool_result', 'state'])
-  from moved_rows m join {table} t on t.id = m.new_id
+select m.key_hash, t.id, jsonb_strip_nulls(to_jsonb(r))
+  from moved_rows m join {table} t on t.id = m.new_id cross join lateral (select {columns}) r
  where m.source = %(source)s and m.kind = %(kind)s and m.key_hash = any (%(hashes)s::bytea[])
+
+-- name: columns
+-- Those of a table that others need of a row that they name. Long texts and documents of JSON are not fetched for it.
+select attname from pg_attribute
+ where attrelid = %(table)s::regclass and attnum > 0 and not attisdropped and attname = any (%(known)s)
 
 -- name: targets
 select m.key_hash, m.target from moved_rows m

@@ -4,13 +4,34 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, Literal, LiteralString
 from uuid import UUID
 
 if TYPE_CHECKING:
     from importers.move import Move
 
 Json = Any
+# What others need to know of a row that they name.
+Known = Literal[
+    "content_type",
+    "conversation_id",
+    "created_at",
+    "deleted_at",
+    "depth",
+    "is_active",
+    "is_admin",
+    "model",
+    "object_key",
+    "object_version",
+    "owner_id",
+    "parent_id",
+    "pipeline",
+    "role",
+    "space_id",
+    "status",
+    "type",
+    "user_id",
+]
 
 
 class Skipped(Exception):  # noqa: N818 — not an error: the row has no place here, and the reason is reported
@@ -19,10 +40,10 @@ class Skipped(Exception):  # noqa: N818 — not an error: the row has no place h
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """What an old key became. `row` has the columns of the new row that others need, such as its user."""
+    """What an old key became. `row` has the columns of the new row that are `Known` and not null."""
 
     id: UUID
-    row: Mapping[str, Any]
+    row: Mapping[Known, Any]
 
 
 @dataclass(slots=True)

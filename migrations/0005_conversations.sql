@@ -91,8 +91,12 @@ create table messages (
 create index messages_conversation on messages (conversation_id, id);
 create index messages_parent on messages (parent_message_id);
 create index messages_mistakes on messages (user_id, id desc) where is_mistake;
-create trigger count_message after insert or delete on messages for each row execute function count_message();
-create trigger queue_index after insert on messages for each row execute function queue_message_index();
+create trigger count_added after insert on messages referencing new table as added
+    for each statement execute function count_messages();
+create trigger count_removed after delete on messages referencing old table as removed
+    for each statement execute function count_messages();
+create trigger queue_index after insert on messages referencing new table as added
+    for each statement execute function queue_message_index();
 call protect('messages');
 create policy read on messages for select to alcove_app using (user_id = (select app_user_id()));
 create policy add on messages for insert to alcove_app with check (user_id = (select app_user_id()));

@@ -56,7 +56,7 @@ _EMAIL = "'U' || n || '@Example.org'"
 
 
 def _one_of(*values: str) -> str:
-    return f"(array[{', '.join(repr(value) for value in values)}])[1 + n % {len(values)}]"
+    return f"(array[{', '.join(repr(value) for value in values)}])[(1 + n % {len(values)})::integer]"
 
 
 def _id(table: str, number: str = "n") -> str:
@@ -468,8 +468,8 @@ def _fill(
     ]
     names = ", ".join(f'"{column}"' for column in columns)
     conn.execute(
-        f'insert into "{table}" ({names}) select {", ".join(values)} from generate_series(0, {counts[table] - 1}) n, '
-        "(select now() - interval '60 days' as moment) m".encode()
+        f'insert into "{table}" ({names}) select {", ".join(values)} from '
+        f"generate_series(0::bigint, {counts[table] - 1}) n, (select now() - interval '60 days' as moment) m".encode()
     )
 
 

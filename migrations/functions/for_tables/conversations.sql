@@ -1,26 +1,31 @@
 -- Triggers of conversations and the queue.
 
-create or replace function count_message() returns trigger
+-- Once a statement: a move stores messages by the hundred.
+create or replace function count_messages() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
     as $$
 begin
     if tg_op = 'INSERT' then
-        update conversations set message_count = message_count + 1, last_message_at = greatest(last_message_at, new.created_at)
-         where id = new.conversation_id;
+        update conversations c
+           set message_count = c.message_count + n.messages, last_message_at = greatest(c.last_message_at, n.newest)
+          from (select a.conversation_id, count(*) as messages, max(a.created_at) as newest from added a group by 1) n
+         where c.id = n.conversation_id;
     else
-        update conversations set message_count = message_count - 1 where id = old.conversation_id;
+        update conversations c set message_count = c.message_count - n.messages
+          from (select r.conversation_id, count(*) as messages from removed r group by 1) n
+         where c.id = n.conversation_id;
     end if;
     return null;
 end
 $$;
 
--- Queues a message for the search within the statement that stores it: no extra round trip.
+-- Queues messages for the search within the statement that stores them: no extra round trip.
 create or replace function queue_message_index() returns trigger
     language plpgsql
     as $$
 begin
     insert into message_index_queue (message_id, conversation_id, user_id)
-    values (new.id, new.conversation_id, new.user_id);
+    select a.id, a.conversation_id, a.user_id from added a;
     return null;
 end
 $$;
