@@ -26,6 +26,11 @@ def read(route: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _read(route, arguments, value) for name, value in arguments.items()}
 
 
+def unmarked(cursor: str) -> str:
+    """What the list itself made of a cursor, whichever list it is of."""
+    return cursor[_MARK_CHARS:]
+
+
 def mark(route: str, arguments: Mapping[str, Any], result: Any) -> Any:
     """The result of a view with a marked `next_cursor`, if it has one."""
     cursor = getattr(result, "next_cursor", None)

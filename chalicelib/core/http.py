@@ -61,6 +61,7 @@ class Operation:
     admin: bool
     scope: str | None
     proof: bool
+    goes_on: "Callable[[identity.Credential | None, str], bool] | None"
     limit: str | None
     status: int
     also: tuple[int, ...]
@@ -95,6 +96,7 @@ class Options(TypedDict, total=False):
     admin: bool
     scope: Scope
     proof: bool
+    goes_on: "Callable[[identity.Credential | None, str], bool]"
     limit: str | None
     status: int
     also: tuple[int, ...]
@@ -152,6 +154,7 @@ class Routes(Blueprint):
     scope `account`, which requires a session.
     `proof=True`: a session must have a recent proof of who the caller is (403 recent_login_required): for what would
     give a person with a stolen token more than the token.
+    `goes_on`: whether a list's cursor continues what this credential began with such a proof, and so requires none.
     `limit`: a row of the table rate_limits, counted for each user, or for each address where no user is known yet. By
     default `read` for GET, `write` for other methods, and `public` without a credential. None, for routes without a
     credential alone, means that the route does not use the database: the limits in front of the API are its only ones.
@@ -215,6 +218,7 @@ def _describe(view: Callable[..., Any], options: "Options") -> Operation:
         admin=options.get("admin", False),
         scope=options.get("scope"),
         proof=options.get("proof", False),
+        goes_on=options.get("goes_on"),
         limit=options.get("limit", _BY_SHAPE),
         status=204 if result is type(None) else options.get("status", 200),
         also=options.get("also", ()),
@@ -293,12 +297,13 @@ def _protect(response: Response) -> None:
 
 
 def _answer(operation: Operation, parts: dict[str, str]) -> Response:
+    credential = _authenticate(operation) if operation.authenticated or _brings_credential(operation) else None
     caller = identity.Caller(
-        _authenticate(operation) if operation.authenticated or _brings_credential(operation) else None,
+        credential,
         operation.required_scope(request.method()),
         operation.charged_limit(request.method()),
         request.client_address(),
-        proof=operation.proof,
+        proof=operation.proof and not _goes_on(operation, credential),
     )
     identity.caller.set(caller)
     # Before the path, the query and the body are looked at, and before the view: authorisation errors take precedence.
@@ -325,6 +330,13 @@ def _render(body: Any) -> str:
 
 def _brings_credential(operation: Operation) -> bool:
     return operation.optional and request.header("authorization") is not None
+
+
+def _goes_on(operation: Operation, credential: identity.Credential | None) -> bool:
+    cursor = request.query().get("cursor")
+    if operation.goes_on is None or not cursor:
+        return False
+    return operation.goes_on(credential, cursors.unmarked(cursor))
 
 
 def _authenticate(operation: Operation) -> identity.Credential:

@@ -6,6 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from chalicelib.auth.accounts import passes
+from chalicelib.auth.sessions import tokens
+from tests.auth.test_proofs import let_the_proof_end
 from tests.importers.exports import rows_of
 from tests.isolation import scenario
 from tests.service import Service
@@ -101,3 +104,55 @@ def test_a_cursor_that_no_export_gave_is_refused(service: Service, content: byte
     cursor = quote(base64.urlsafe_b64encode(content))
     refused = service.user().get(f"/me/export?cursor={cursor}")
     assert (refused.status, refused.json["code"]) == (400, "bad_cursor")
+
+
+@pytest.mark.parametrize("path", ["/me/export", "/organisation/export"])
+def test_an_export_that_began_with_a_proof_goes_on_without_one(service: Service, path: str) -> None:
+    user = service.administrator()
+    expected = [item["row"] for item in user.items(path, 1000)]
+    page = user.get(f"{path}?limit=1").json
+    let_the_proof_end(service)
+    assert user.get(f"{path}?limit=1").json["code"] == "recent_login_required"
+    rows = page["items"]
+    while page["next_cursor"]:
+        answer = user.get(f"{path}?limit=1&cursor={quote(page['next_cursor'])}")
+        assert answer.status == 200, answer.body
+        page = answer.json
+        rows += page["items"]
+    assert {row["row"].get("id") for row in rows} >= {row.get("id") for row in expected}
+
+
+def test_a_pass_is_good_for_its_session_its_export_and_its_page_alone(service: Service) -> None:
+    user = service.administrator()
+    other = service.log_in(user.email, user.password)
+    first = user.get("/me/export?limit=1").json["next_cursor"]
+    second = user.get(f"/me/export?limit=1&cursor={quote(first)}").json["next_cursor"]
+    of_the_organisation = user.get("/organisation/export?limit=1").json["next_cursor"]
+    let_the_proof_end(service)
+    (position, _, issued), (next_position, _, _) = first.partition("."), second.partition(".")
+    mark = of_the_organisation[:8]
+    (session,) = service.rows("select id from sessions where user_id = %s order by id limit 1", user.id)[0]
+    claims = tokens.verified_claims(issued, "alcove export")
+    own = {name: claims[name] for name in ("sid", "of", "at", "began")}
+    assert own["sid"] == str(session)
+    day_ago = str(int(own["began"]) - passes.LONGEST_SECONDS)
+    refused = {
+        "without a pass": (user, "/me/export", position),
+        "of another session": (other, "/me/export", first),
+        "of another page": (user, "/me/export", f"{next_position}.{issued}"),
+        "of another export": (user, "/organisation/export", mark + first[8:]),
+        "too old": (user, "/me/export", f"{position}.{tokens.sign(own, 'alcove export', -60)}"),
+        "of an export that began too long ago": (
+            user,
+            "/me/export",
+            f"{position}.{tokens.sign(own | {'began': day_ago}, 'alcove export', 60)}",
+        ),
+        "an access token": (user, "/me/export", f"{position}.{user.access_token}"),
+        "changed": (user, "/me/export", first[:-3] + "AAA"),
+    }
+    for name, (caller, path, cursor) in refused.items():
+        answer = caller.get(f"{path}?limit=1&cursor={quote(cursor)}")
+        assert (answer.status, answer.json["code"]) == (403, "recent_login_required"), name
+    assert user.get(f"/me/export?limit=1&cursor={quote(first)}").status == 200
+    assert user.post("/me/session/proof", {"password": user.password}).status == 200
+    assert user.get(f"/me/export?limit=1&cursor={quote(position)}").status == 200

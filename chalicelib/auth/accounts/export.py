@@ -3,11 +3,13 @@
 import base64
 import binascii
 import json
+import time
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from chalicelib.auth.accounts import passes
 from chalicelib.auth.accounts.models import ExportedRow, ExportQuery
 from chalicelib.auth.audit import audit
-from chalicelib.core import errors, rows, sql
+from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.core.texts import storable
 
@@ -24,7 +26,7 @@ _ROWS = 50
 
 def page(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
     """The caller's next rows. Raises BadRequest (bad_cursor)."""
-    return _page(conn, query, queries.tables, queries.rows)
+    return _page(conn, query, "account", queries.tables, queries.rows)
 
 
 def page_of_organisation(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
@@ -35,11 +37,24 @@ def page_of_organisation(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
     """
     if query.cursor is None or not rows.value(conn, queries.is_recorded):
         audit.record(conn, "organisation.exported", "organisation", None)
-    return _page(conn, query, queries.organisation_tables, queries.organisation_rows)
+    return _page(conn, query, "organisation", queries.organisation_tables, queries.organisation_rows)
 
 
-def _page(conn: "Conn", query: ExportQuery, of_tables: LiteralString, of_rows: LiteralString) -> Page[ExportedRow]:
+def goes_on(credential: identity.Credential | None, cursor: str) -> bool:
+    """Whether the cursor continues an export of the account that its session began with a proof."""
+    return _began_at(credential, "account", cursor) is not None
+
+
+def organisation_goes_on(credential: identity.Credential | None, cursor: str) -> bool:
+    """Whether the cursor continues an export of the organisation that its session began with a proof."""
+    return _began_at(credential, "organisation", cursor) is not None
+
+
+def _page(
+    conn: "Conn", query: ExportQuery, of: passes.Export, of_tables: LiteralString, of_rows: LiteralString
+) -> Page[ExportedRow]:
     table, after = _position(query.cursor)
+    began_at = _began_at(passes.current(), of, query.cursor or "") or int(time.time())
     tables = [row[0] for row in conn.execute(of_tables, {"first": table}).fetchall()]
     items: list[ExportedRow] = []
     chars = 0
@@ -48,7 +63,7 @@ def _page(conn: "Conn", query: ExportQuery, of_tables: LiteralString, of_rows: L
         for key, content in entries:
             chars += len(json.dumps(content, default=str))
             if items and (chars > _PAGE_CHARS or len(items) >= query.limit):
-                return Page(items=items, next_cursor=_cursor(tables[0], after))
+                return Page(items=items, next_cursor=_cursor(of, began_at, tables[0], after))
             items.append(ExportedRow(table=tables[0], row=content))
             after = key
         if len(entries) < _ROWS:
@@ -57,15 +72,22 @@ def _page(conn: "Conn", query: ExportQuery, of_tables: LiteralString, of_rows: L
     return Page(items=items, next_cursor=None)
 
 
-def _cursor(table: str, after: str | None) -> str:
-    return base64.urlsafe_b64encode(json.dumps([table, after]).encode()).decode()
+def _cursor(of: passes.Export, began_at: int, table: str, after: str | None) -> str:
+    """The position behind a row, and the pass with which a session goes on there."""
+    position = base64.urlsafe_b64encode(json.dumps([table, after]).encode()).decode()
+    return f"{position}.{passes.issue(of, position, began_at)}"
+
+
+def _began_at(credential: identity.Credential | None, of: passes.Export, cursor: str) -> int | None:
+    position, _, issued = cursor.partition(".")
+    return passes.began_at(credential, of, position, issued)
 
 
 def _position(cursor: str | None) -> tuple[str, str | None]:
     if cursor is None:
         return "", None
     try:
-        position: Any = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+        position: Any = json.loads(base64.urlsafe_b64decode(cursor.partition(".")[0].encode("ascii")))
     except (ValueError, binascii.Error, RecursionError) as error:
         raise errors.BadRequest(code="bad_cursor") from error
     match position:

@@ -216,7 +216,7 @@ class ExportQuery(Request):
     """`?limit=` (1 to 1000) and `?cursor=` (a `next_cursor` of the same export)."""
 
     limit: int = Field(default=200, ge=1, le=1000)
-    cursor: str | None = Field(default=None, max_length=1000)
+    cursor: str | None = Field(default=None, max_length=2000)
 
 
 class ExportedRow(Resource):
