@@ -10,7 +10,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from chalicelib.core import sql
-from importers import alcove, people
+from importers import alcove, config, people
 from importers.alcove import Default, Holder, Table
 from importers.move import Move
 from importers.records import Json, Row, Skipped, Step, Target
@@ -141,9 +141,9 @@ def version(row: Row, move: Move) -> Iterator[Target]:
 
 
 def settings(row: Row, move: Move) -> Iterator[Target]:
-    """The administrators' settings."""
+    """The administrators' settings, as far as none is set here."""
     row.note("active_model and active_reranker are chosen here, once their keys are entered")
-    yield Target("dynamic_config", alcove.new_values(SETTINGS, row, move, _holder(row, move)) | {"id": 1}, update=True)
+    yield config.settings(row, move, alcove.new_values(SETTINGS, row, move, _holder(row, move)))
 
 
 def _table(name: str) -> Table:

@@ -249,3 +249,26 @@ def test_an_export_of_the_other_kind_is_refused(service: Service, tmp_path: Path
     folder = export(service.administrator(), tmp_path / "export", ORGANISATION)
     with service.database.connect("owner") as reader, pytest.raises(MoveError, match="FROM=organisation"):
         exported.load(reader, folder, organisation.KEYS)
+
+
+def test_a_setting_that_an_administrator_has_set_here_stays(
+    administrator: User, service: Service, server: postgres.Server, template: str, tmp_path: Path
+) -> None:
+    def change(user: User, changes: dict[str, Any]) -> None:
+        changed = user.request("PATCH", "/config/dynamic", changes)
+        assert changed.status == 200, changed.body
+
+    change(administrator, {"temperature": 0.3, "num_documents_to_retrieve": 7, "top_p": 0.9, "top_k": 11})
+    folder = export(administrator, tmp_path / "export", ORGANISATION)
+    with service_of_a_module(server, template) as (other, _):
+        other_administrator = other.administrator()
+        change(other_administrator, {"temperature": 1.1, "top_p": 0.9, "max_tokens": 1234})
+        text = read_back(other, folder, ORGANISATION)
+        settings = other_administrator.get("/config/dynamic").json
+        names = ("temperature", "num_documents_to_retrieve", "top_p", "top_k", "max_tokens")
+        assert [settings[name] for name in names] == [1.1, 7, 0.9, 11, 1234]
+        assert "temperature is set here and stays: it was 0.3 there" in text
+        assert "top_p is set here" not in text
+        with move_of(other, folder, ORGANISATION) as move:
+            checks = verify.check(move, organisation.steps)
+            assert [(each.title, each.missing) for each in checks if not each.is_equal] == []
