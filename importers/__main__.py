@@ -42,7 +42,11 @@ def _reader(options: argparse.Namespace) -> "psycopg.Connection[Any]":
         return read(options.source)
     keys, of = _EXPORTS[options.system]
     folder, reader = Path(options.source), destination.owner()
-    name = exported.load(reader, folder, keys, of)
+    try:
+        name = exported.load(reader, folder, keys, of)
+    except BaseException:
+        reader.close()
+        raise
     options.name = options.name or f"alcove-{name}"
     options.files = options.files or str(folder / "files")
     return reader
@@ -62,6 +66,9 @@ def _run(options: argparse.Namespace, owner: "psycopg.Connection[Any]", reader: 
         put=destination.put if not options.dry_run else _send_nothing,
         seal=destination.seal,
     )
+    if move.owner_name:
+        # A wrong name is said at once, not when the first row needs it.
+        move.fallback_owner()
     steps = import_module(f"importers.{options.system}").steps
     if options.command == "import":
         engine.run(
