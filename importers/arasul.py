@@ -124,8 +124,10 @@ def jobs(row: Row, move: Move) -> Iterator[Target]:
     error = row.text("error", 2000)
     if stated not in {"completed", "failed"}:
         error = error or f"It was {stated} when it was moved in."
+    settings = {"enqueued_at": row.get("enqueued_at")}
     if answer is None and row.get("response"):
         row.note("no message has its response: it is in the settings of the job")
+        settings["response"] = row.get("response")
     job = talks.job(
         move,
         question,
@@ -134,7 +136,7 @@ def jobs(row: Row, move: Move) -> Iterator[Target]:
         created=created,
         finished=max(finished, created),
         started_at=move.time(row, "started_at"),
-        settings={"response": row.get("response")} if answer is None and row.get("response") else {},
+        settings={name: value for name, value in settings.items() if value is not None},
         status="completed" if is_whole else "failed",
         priority=priority,
         error_code=None if is_whole else "failed",
@@ -181,7 +183,7 @@ def telegram_config(row: Row, move: Move) -> Iterator[Target]:
         "alert_thresholds": row.get("alert_thresholds", {}),
     }
     if row.get("enabled", False):
-        row.note("alerts are off here until an administrator switches them on")
+        row.note("enabled was True: alerts are off here until an administrator switches them on")
     token = opened_token(row, move.key)
     if token is None and row.get("bot_token_encrypted"):
         row.note("its token is not moved: KEY, the source's JWT_SECRET, opens it")

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chalicelib.config.registry.sealed_columns import PROVIDER_KEYS
 from chalicelib.core import sql
-from importers import archi_answers, papers, people, talks
+from importers import archi_answers, config, papers, people, talks
 from importers.left import left
 from importers.move import Move
 from importers.records import Json, Row, Skipped, Step, Target
@@ -219,7 +219,14 @@ def follows(row: Row, move: Move) -> Iterator[Target]:
 def static_config(row: Row, move: Move) -> Iterator[Target]:
     """What a deployment says of itself; how it chunks and embeds is this service's own."""
     del move
-    row.note("embedding model, chunk sizes and paths are this service's own; models and pipelines are registered anew")
+    _name_values(
+        row,
+        "this service has its own",
+        ("embedding_model", "embedding_dimensions", "chunk_size", "chunk_overlap", "created_at"),
+    )
+    _name_values(
+        row, "register anew what is needed", ("available_pipelines", "available_models", "available_providers")
+    )
     values: dict[str, Json] = {
         "id": 1,
         "deployment_name": row.text("deployment_name", 100, "Alcove"),
@@ -231,12 +238,12 @@ def static_config(row: Row, move: Move) -> Iterator[Target]:
 
 
 def dynamic_config(row: Row, move: Move) -> Iterator[Target]:
-    """The administrators' settings, those that mean the same here."""
-    del move
-    row.note("active_model, active_pipeline and prompts name what Archi had: choose them here once they are registered")
-    row.note(f"verbosity was {row.get('verbosity', 3)}: the environment's LOG_LEVEL says it here")
+    """The administrators' settings, those that mean the same here and that nobody has set here."""
+    prompts = tuple(f"active_{kind}_prompt" for kind in ("condense", "chat", "system"))
+    _name_values(row, "choose it here once it is registered", ("active_model", "active_pipeline", *prompts))
+    _name_values(row, "the environment's LOG_LEVEL says it here", ("verbosity",))
+    _name_values(row, "here it is who changes the settings, and when", ("updated_by", "updated_at"))
     values: dict[str, Json] = {
-        "id": 1,
         "temperature": row.number("temperature", 0, 2),
         "max_tokens": row.whole("max_tokens", 1, 100_000),
         "top_p": row.number("top_p", 0, 1),
@@ -249,7 +256,7 @@ def dynamic_config(row: Row, move: Move) -> Iterator[Target]:
         "semantic_weight": row.number("semantic_weight", 0, 1),
         "ingestion_schedule": row.text("ingestion_schedule", 100),
     }
-    yield Target("dynamic_config", values, update=True)
+    yield config.settings(row, move, values)
 
 
 def config_audit(row: Row, move: Move) -> Iterator[Target]:
@@ -270,6 +277,14 @@ def config_audit(row: Row, move: Move) -> Iterator[Target]:
         "changed_at": changed,
     }
     yield Target("config_audit", values, json_nulls=("old_value", "new_value"))
+
+
+def _name_values(row: Row, instead: str, columns: Sequence[str]) -> None:
+    """Name in the report the values of settings for which there is no place here. None of them is a person's."""
+    for column in columns:
+        if (value := row.get(column)) is not None:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            row.note(f"{column} was {shown[:100]}: {instead}")
 
 
 def _as_json(value: Json) -> Any:

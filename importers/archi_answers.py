@@ -122,7 +122,7 @@ def traces(row: Row, move: Move) -> Iterator[Target]:
     yield talks.job_update(
         job,
         pipeline=row.text("pipeline_name", 100, "unknown"),
-        settings={"config_id": row.get("config_id")},
+        settings={"config_id": row.get("config_id"), "trace_created_at": row.get("created_at")},
         status=ended,
         error_code="failed" if ended == "failed" else None,
         error_message="It had not ended in the system that it came from." if ended == "failed" else None,

@@ -84,9 +84,11 @@ def defaults(row: Row, move: Move) -> Iterator[Target]:
     user, assistant = row.match("self"), row.match("assistant")
     if user is None or assistant is None:
         raise Skipped("it names no assistant that was moved")
-    preferences = dict(user.row.get("preferences") or {}) | {"default_assistant_id": str(assistant.id)}
     del move
-    yield Target("users", {"id": user.id, "preferences": preferences}, update=True)
+    values: dict[str, Json] = {"id": user.id, "preferences": {"default_assistant_id": str(assistant.id)}}
+    # Another step brought the other preferences.
+    volatile = frozenset({"preferences"})
+    yield Target("users", values, update=True, json_merged=("preferences",), volatile=volatile)
 
 
 def llms(row: Row, move: Move) -> Iterator[Target]:
@@ -106,7 +108,7 @@ def llms(row: Row, move: Move) -> Iterator[Target]:
     if row.get("api_key_encrypted") is not None:
         row.note("its key is not moved: enter it with PATCH /llms/{llm_id}")
     if row.get("is_default", False):
-        row.note("it was the default there: make it the default here once it answers")
+        row.note("is_default was True: make it the default here once it answers")
     values: dict[str, Json] = {
         "id": new_id,
         "name": name,
@@ -169,12 +171,12 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
         "name": row.text("name", 255, "connector"),
         "type": kind if kind in _CONNECTORS else "file",
         "status": "disabled",
-        "settings": {"moved_in": {name: value for name, value in config.items() if name not in secret}},
-        "state": {
-            "moved_in": row.get("state", {}),
-            "status": row.get("status"),
-            "docs_analyzed": row.get("docs_analyzed"),
+        "settings": {
+            "moved_in": {name: value for name, value in config.items() if name not in secret},
+            # Where the other system was: its first run here begins anew.
+            "moved_in_state": {name: row.get(name) for name in ("state", "status", "docs_analyzed")},
         },
+        "state": {},
         "refresh_minutes": row.whole("refresh_freq_minutes", 1, 525_600),
         "last_sync_at": move.time(row, "last_sync_at"),
         "created_at": created,
@@ -227,6 +229,7 @@ def documents(row: Row, move: Move) -> Iterator[Target]:
     extra_data: dict[str, Json] = {
         "url": row.get("url"),
         "status": row.get("status"),
+        "chunk_count": row.get("chunk_count"),
         "error_message": row.get("error_message"),
     }
     document = papers.document(

@@ -35,6 +35,8 @@ def document(
     **values: Json,
 ) -> Target:
     """A document whose bytes are still to come. `extra_data` is its metadata."""
+    # The ingestion here changes the document's own `updated_at`.
+    extra_data = {"updated_at": row.get("updated_at")} | extra_data
     new_id = move.id(row, created)
     name = _NOT_IN_NAMES.sub(" ", PurePosixPath(filename or "").name).strip()[:255] or f"document-{row.key[:36]}"
     deleted = values.get("deleted_at")

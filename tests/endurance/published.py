@@ -93,17 +93,25 @@ def filled(system: str) -> Schema:
     return tables
 
 
-def documented(system: str) -> dict[str, set[str]]:
-    """The columns of each table that docs/schema.md gives a home, or says not to store."""
+def homes(system: str) -> dict[str, str]:
+    """What docs/schema.md says of each column, by `table.column`; `table.*` is what it says of all of a table."""
     text = PAGE.read_text("utf-8").partition("## 3.")[2]
     block = text.split(f"### {HEADINGS[system]}\n", 1)[1].split("\n### ", 1)[0]
-    tables: dict[str, set[str]] = {}
+    result: dict[str, str] = {}
     for line in block.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        names = re.findall(r"`(\w+)`", cells[0])
-        for name in names:
-            columns = {"*"} if cells[1].startswith("all") else set(re.findall(r"`(\w+)`", cells[1]))
-            tables.setdefault(name, set()).update(columns)
+        for table in re.findall(r"`(\w+)`", cells[0]):
+            columns = ["*"] if cells[1].startswith("all") else re.findall(r"`(\w+)`", cells[1])
+            result |= {f"{table}.{column}": cells[2] for column in columns}
+    return result
+
+
+def documented(system: str) -> dict[str, set[str]]:
+    """The columns of each table that docs/schema.md gives a home, or says not to store."""
+    tables: dict[str, set[str]] = {}
+    for name in homes(system):
+        table, _, column = name.partition(".")
+        tables.setdefault(table, set()).add(column)
     return tables
 
 

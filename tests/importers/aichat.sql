@@ -10,7 +10,8 @@ create table messages (
     needs_knowledge integer, model_name text, prompt_tokens integer, completion_tokens integer, is_mistake integer,
     mistake_note text, created_at timestamp);
 insert into users values
-    ('00000000-0000-4000-8000-000000000001', 'Ada@Example.org', 'users.name', '{password}', true, now(), now());
+    ('00000000-0000-4000-8000-000000000001', 'Ada@Example.org', 'users.name', '{password}', true, now(), now()),
+    ('00000000-0000-4000-8000-000000000002', 'Grace@Example.org', 'Grace', '{password}', false, now(), now());
 insert into sessions values
     ('00000000-0000-4000-8000-00000000000a', 'sessions.title', '00000000-0000-4000-8000-000000000001',
      now() - interval '3 days', now() - interval '2 days');

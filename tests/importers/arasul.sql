@@ -63,34 +63,46 @@ create table document_chunks (id uuid primary key, document_id uuid, chunk_index
 create table telegram_config (
     id integer primary key, bot_token_encrypted text, bot_token_iv text, bot_token_tag text, chat_id varchar(50),
     enabled boolean, alert_thresholds jsonb, created_at timestamptz, updated_at timestamptz);
-insert into metrics_cpu values (now() - interval '1 hour', 12.5);
-insert into metrics_disk values (now() - interval '1 hour', 1, 2, 33);
+insert into metrics_cpu values (now() - interval '1 hour', 12.51);
+insert into metrics_ram values (now() - interval '1 hour', 23.52);
+insert into metrics_gpu values (now() - interval '1 hour', 34.53);
+insert into metrics_temperature values (now() - interval '1 hour', 45.54);
+insert into metrics_disk values (now() - interval '1 hour', 123456, 654321, 15.87);
 insert into admin_users values
-    (1, 'admin_users.username', '{password}', 'Ada@Example.org', now() - interval '9 days', now(), now(), 2, null, true);
-insert into token_blacklist values (1, 'jti', 1, now(), now());
+    (1, 'admin_users.username', '{password}', 'Ada@Example.org', now() - interval '9 days', now(), now(), 2, null, true),
+    (2, 'grace', '{password}', 'grace@example.org', now() - interval '9 days', now(), now(), 543, now() + interval '1 hour',
+     false);
+insert into token_blacklist values (1, 'token_blacklist.token_jti', 1, now(), now());
 insert into login_attempts values
-    (1, 'admin_users.username', '10.0.0.7', false, now() - interval '1 hour', 'login_attempts.user_agent');
+    (1, 'admin_users.username', '10.0.0.71', false, now() - interval '1 hour', 'login_attempts.user_agent'),
+    (2, 'admin_users.username', '10.0.0.71', true, now() - interval '1 hour', 'agent');
 insert into active_sessions values
-    (1, 1, 'jti', '10.0.0.7', 'agent', now() - interval '1 day', now() + interval '1 day', now());
+    (1, 1, 'active_sessions.token_jti', '10.0.0.72', 'active_sessions.user_agent', now() - interval '1 day', now() + interval '1 day', now());
 insert into password_history values
-    (1, 1, '{password}', now() - interval '8 days', 'admin_users.username', '10.0.0.7');
+    (1, 1, '{password}', now() - interval '8 days', 'admin_users.username', '10.0.0.73');
 insert into self_healing_events values
     (1, 'self_healing_events.event_type', 'CRITICAL', 'self_healing_events.description', 'self_healing_events.action_taken',
      now() - interval '1 hour');
 insert into workflow_activity values
-    (1, 'workflow_activity.workflow_name', 'error', now() - interval '1 hour', 12, 'workflow_activity.error');
+    (1, 'workflow_activity.workflow_name', 'error', now() - interval '1 hour', 1212, 'workflow_activity.error');
 insert into update_events values
-    (1, '1.0', '2.0', 'failed', 'usb', '["a"]', 'update_events.error_message', now() - interval '400 days', now(), 12, true,
+    (1, '1.0-events', '2.0-events', 'failed', 'usb', '["update_events.components_updated"]', 'update_events.error_message',
+     now() - interval '400 days', now(), 34560012, true,
      'update_events.initiated_by');
-insert into update_backups values (1, '/backups/one', 1, now(), 1.5, '["a"]', false, 'update_backups.notes');
+insert into update_backups values
+    (1, '/update_backups.backup_path', 1, now(), 1.54, '["update_backups.components"]', true, 'update_backups.notes');
 insert into update_files values
-    (1, 'update_files.filename', '/one', repeat('ab', 32), 12, 'usb', now(), true, '{"a": 1}', 'valid', true);
+    (1, 'update_files.filename', '/update_files.file_path', repeat('ab', 32), 1213, 'usb', now(), true,
+     '{"update_files.manifest": 1}', 'valid', true);
 insert into update_rollbacks values
-    (1, 1, 1, 'update_rollbacks.rollback_reason', 'operator', now(), now(), true, null);
+    (1, 1, 1, 'update_rollbacks.rollback_reason', 'update_rollbacks.initiated_by', now(), now(), true,
+     'update_rollbacks.error_message');
 insert into component_updates values
-    (1, 1, 'component_updates.component_name', 'service', '1', '2', 'failed', now(), now(), null);
+    (1, 1, 'component_updates.component_name', 'component_updates.component_type', '1.0-component', '2.0-component', 'failed',
+     now(), now(), 'component_updates.error_message');
 insert into chat_conversations values
-    ('c0000000-0000-4000-8000-000000000001', 'chat_conversations.title', now() - interval '3 days', now(), null, 2);
+    ('c0000000-0000-4000-8000-000000000001', 'chat_conversations.title', now() - interval '3 days', now(), null, 2),
+    ('c0000000-0000-4000-8000-000000000002', 'A deleted conversation', now() - interval '3 days', now(), now(), 0);
 insert into chat_messages values
     ('ffffffff-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001', 'user', 'chat_messages.content', null,
      null, now() - interval '2 days'),
@@ -99,11 +111,16 @@ insert into chat_messages values
 insert into llm_jobs values
     ('80000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001', 'completed', 'chat_messages.content',
      'chat_messages.answer', null, now() - interval '2 days', now() - interval '47 hours'),
+    ('80000000-0000-4000-8000-000000000003', 'c0000000-0000-4000-8000-000000000001', 'failed', 'chat_messages.content', null,
+     'llm_jobs.error', now() - interval '46 hours', now() - interval '45 hours'),
     ('80000000-0000-4000-8000-000000000002', 'c0000000-0000-4000-8000-000000000001', 'pending', 'llm_jobs.prompt', null, null,
      now() - interval '1 day', now() - interval '1 day');
 insert into llm_queue values
-    (1, '80000000-0000-4000-8000-000000000001', 100, now() - interval '2 days', now() - interval '2 days');
+    (1, '80000000-0000-4000-8000-000000000001', 7, now() - interval '2 days', now() - interval '2 days');
 insert into documents values
-    ('d0000000-0000-4000-8000-000000000001', 'documents.filename', 'pump.md', 'text/markdown', 53, 'docs/pump.md', 'indexed',
-     1, 'documents.error_message', now() - interval '8 days', now(), now());
-insert into telegram_config values (1, '{token}', '{nonce}', '{tag}', '4711', true, '{"cpu_warning": 71}', now(), now());
+    ('d0000000-0000-4000-8000-000000000001', 'documents.filename', 'pump.md', 'text/markdown', 36, 'docs/documents.minio_path',
+     'indexed', 123, 'documents.error_message', now() - interval '8 days', now(), now());
+insert into document_chunks values
+    ('e0000000-0000-4000-8000-000000000001', 'd0000000-0000-4000-8000-000000000001', 0, 'The text of document_chunks.content.',
+     'document_chunks.embedding_id', now());
+insert into telegram_config values (1, '{token}', '{nonce}', '{tag}', '-100471147', true, '{"cpu_warning": 71.25}', now(), now());

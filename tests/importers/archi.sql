@@ -65,54 +65,61 @@ create table ab_comparisons (
     response_b_mid integer, config_a_id integer, config_b_id integer, model_a varchar(200), model_b varchar(200), pipeline_a varchar(100), pipeline_b varchar(100),
     is_config_a_first boolean, preference varchar(10), preference_ts timestamp, created_at timestamp);
 insert into static_config values
-    (1, 'static_config.deployment_name', '2.0.0', '/root/data/', '/root/prompts/', 'all-MiniLM-L6-v2', 384, 1000, 150, 'cosine',
-     '{QAPipeline}', '{openai/gpt-4o}', '{openai}', true, 12, '2026-01-02 03:04:05');
+    (1, 'static_config.deployment_name', '2.0.0-of-archi', 'static_config.data_path', 'static_config.prompts_path', 'static_config.embedding_model',
+     385, 1357, 151, 'static_config.dist',
+     '{static_config.available_pipelines}', '{static_config.available_models}', '{static_config.available_providers}', false, 123, '2026-01-02 03:04:05');
 insert into dynamic_config values
-    (1, 'QAPipeline', 'openai/gpt-4o', 0.7, 4096, 'dynamic_config.system_prompt', 0.9, 50, 1.05, 'prompt_one', 'prompt_two',
-     'prompt_three', 11, true, 0.31, 0.69, '0 3 * * *', 4, '2026-01-03 03:04:05', 'ada');
+    (1, 'dynamic_config.active_pipeline', 'dynamic_config.active_model', 0.73, 4096, 'dynamic_config.system_prompt', 0.91, 512, 1.05, 'prompt_one', 'prompt_two',
+     'prompt_three', 11, false, 0.31, 0.69, '0 3 * * *', 4, '2026-01-03 03:04:05', 'ada');
 insert into users values
     ('ada', 'users.display_name', 'Ada@Example.org', 'local', '{password}', null, null, true, 'dark',
      'users.preferred_model', 0.25, 321,
-     17, 'condense-of-ada', 'chat-of-ada', 'system-of-ada', 0.85, 41, null, 'sk-of-ada-0000', null, now(), 7, now() - interval '9 days', now());
+     17, 'condense-of-ada', 'chat-of-ada', 'system-of-ada', 0.85, 411, 'sk-of-ada-0001', 'sk-of-ada-0002',
+     'sk-of-ada-0003', now(), 765, now() - interval '9 days', now()),
+    ('grace', 'Grace', 'grace@example.org', 'github', null, '42424242', 'users.github_username', false, 'light', null, null,
+     null, null, null, null, null, null, null, null, null, null, now(), 766, now() - interval '9 days', now());
 insert into config_audit values
-    (1, 'ada', now(), 'dynamic', 'config_audit.field_name', null, 'config_audit.new_value');
+    (1, 'ada', now(), 'dynamic', 'config_audit.field_name', 'config_audit.old_value', 'config_audit.new_value'),
+    (2, 'ada', now(), 'user_pref', 'theme', null, 'dark');
 insert into sessions values ('s', 'ada', '{"a": "sessions.data"}', now() - interval '1 day', now() + interval '1 day');
 insert into documents values
     (1, repeat('a', 64), '/root/data/git/pump.md', 'documents.display_name', 'git', 'https://example.org/documents.url',
      'documents.ticket_id', 'documents.git_repo', 'documents.git_commit', '.md', null, 'text/markdown',
      'documents.original_path', 'documents.base_path', 'documents.relative_path', '{"documents.extra_json": [1]}',
      'documents.extra_text', now(), now(), now(), now() - interval '8 days', false, null),
-    (2, repeat('b', 64), '/root/data/valve.txt', 'In chunks', 'local_files', null, null, null, null, null, null, null, null,
-     null, null, null, null, null, null, null, now() - interval '8 days', false, null);
+    (2, repeat('b', 64), '/root/data/valve.txt', 'In chunks', 'local_files', null, null, null, null, null, 35, null, null,
+     null, null, null, null, null, null, null, now() - interval '8 days', false, null),
+    (3, repeat('c', 64), '/root/data/deleted.txt', 'Deleted', 'web', null, null, null, null, '.txt-of-old', null, null, null,
+     null, null, null, null, null, null, null, now() - interval '8 days', true, now() - interval '1 hour');
 insert into document_chunks values
     (1, 2, 1, 'V-3 has a seal. It leaks.', 10, 35, '{1}', '{"page": 1}', now()),
     (2, 2, 0, 'The valve V-3 has a seal.', 0, 25, '{1}', '{"page": 1}', now());
 insert into conversation_metadata values
-    (1, 'ada', null, 'conversation_metadata.title', now() - interval '3 days', now(), 'conversation_metadata.archi_version'),
+    (1, 'ada', 'conversation_metadata.client_id', 'conversation_metadata.title', now() - interval '3 days', now(), 'conversation_metadata.archi_version'),
     (2, null, 'a-client', 'Of a client', now() - interval '3 days', now(), null),
     (3, null, null, 'Of a deleted user', now() - interval '3 days', now(), null);
 insert into user_document_defaults values ('ada', 2, false, now());
 insert into conversation_document_overrides values (1, 2, true, now());
 insert into conversations values
-    (1, 1, 'conversations.archi_service', 'User', 'conversations.content', null, null, '', '', now() - interval '50 hours', 4),
+    (1, 1, 'conversations.archi_service', 'User', 'conversations.content', null, null, '', '', now() - interval '50 hours', 444),
     (2, 1, 'chat', 'archi', 'conversations.answer', 'conversations.model_used', 'conversations.pipeline_used',
-     'conversations.link', 'conversations.context', now() - interval '49 hours', null),
+     'conversations.link', 'conversations.context', now() - interval '49 hours', 445),
     (3, 1, 'chat', 'archi', 'conversations.other_answer', 'another model', 'QAPipeline', '', '',
      now() - interval '48 hours', null),
     (4, 2, 'chat', 'User', 'Nobody reads this.', null, null, '', '', now() - interval '48 hours', null);
 insert into feedback values
     (2, now() - interval '2 hours', 'like', null, null, null, null),
-    (2, now() - interval '1 hour', 'dislike', 'feedback.feedback_msg', true, false, null),
+    (2, now() - interval '1 hour', 'dislike', 'feedback.feedback_msg', true, true, true),
     (2, now(), 'comment', 'feedback.comment', null, null, null);
 insert into timing
-select 2, t, t + '1 s', t + '2 s', t + '3 s', t + '4 s', t + '5 s', t + '6 s', t + '7 s', t + '8 s', t + '9 s', '8 s'
+select 2, t, t + '1 s', t + '2 s', t + '3 s', t + '4 s', t + '5 s', t + '6 s', t + '7 s', t + '8 s', t + '9 s', '8.765 s'
   from (select now()::timestamp - interval '49 hours' as t) t;
 insert into agent_traces values
-    ('12345678-0000-4000-8000-000000000001', 1, 2, 1, 'c', 'agent_traces.pipeline_name',
-     '[{"event": "agent_traces.events"}]', now() - interval '49 hours', now() - interval '48 hours', 'cancelled', 1, 345, 678,
+    ('12345678-0000-4000-8000-000000000001', 1, 2, 1, 'agent_traces.config_id', 'agent_traces.pipeline_name',
+     '[{"event": "agent_traces.events"}]', now() - interval '49 hours', now() - interval '48 hours', 'cancelled', 234, 345, 678,
      'agent_traces.cancelled_by', 'agent_traces.cancellation_reason', now());
 insert into agent_tool_calls values
-    (1, 1, 2, 1, 'agent_tool_calls.tool_name', '{"q": "agent_tool_calls.tool_args"}', 'agent_tool_calls.tool_result', now());
+    (1, 1, 2, 432, 'agent_tool_calls.tool_name', '{"q": "agent_tool_calls.tool_args"}', 'agent_tool_calls.tool_result', now());
 insert into ab_comparisons values
     (1, 1, 1, 2, 3, 5, 6, 'ab_comparisons.model_a', 'ab_comparisons.model_b', 'QAPipeline', 'QAPipeline', false, 'b', now(),
      now() - interval '47 hours');

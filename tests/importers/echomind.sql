@@ -33,25 +33,26 @@ create table scheduler_runs (
     status varchar(20), error_message text, documents_triggered integer);
 insert into users values
     (1, 'users.external_id', 'Ada@Example.org', 'users.name', '{users.groups}', '{admin,users.roles}',
-     '{"default_assistant": 1, "users.preferences": 1}', now() - interval '9 days', now());
+     '{"default_assistant": 1, "users.preferences": 1}', now() - interval '9 days', now()),
+    (2, 'other', 'Grace@Example.org', 'Grace', '{}', '{}', null, now() - interval '9 days', now());
 insert into llms values
     (1, 'llms.name', 'vllm', 'llms.model_id', 'http://127.0.0.1:1/llms.endpoint', 'x', 2048, 0.4, true, now(), now());
 insert into assistants values
     (1, 'assistants.name', 'assistants.description', 1, 'assistants.system_prompt', '{context} {query} assistants.task_prompt',
      '{assistants.starter_messages}', true, true, 1, now(), now()),
-    (2, 'assistants.name', null, null, 'x', '{context} {query}', null, true, true, 1, now(), now());
+    (2, 'assistants.name', null, null, 'x', '{context} {query}', null, false, false, 1, now(), now());
 insert into connectors values
-    (1, 'connectors.name', 'web', 'active', 'group', 'users.groups', '{"start": "connectors.config", "token": "hidden"}',
-     '{"cursor": "connectors.state"}', 60, now(), 2, 1, now(), now());
+    (1, 'connectors.name', 'web', 'active', 'group', 'users.groups', '{"start": "connectors.config", "token": "no"}',
+     '{"cursor": "connectors.state"}', 1441, now(), 2345, 1, now(), now());
 insert into documents values
     (1, 1, 2, 'documents.source_id', 'minio:documents:a/pump.md', 'https://example.org/documents.original_url',
-     'documents.title', 'text/markdown', 'completed', 1, '11111111-1111-4111-8111-111111111111', 'documents.error_message',
+     'documents.title', 'text/markdown', 'completed', 123, '11111111-1111-4111-8111-111111111111', 'documents.error_message',
      now() - interval '8 days', now()),
     (2, 1, null, 'parent', 'minio:documents:a/none.md', null, 'The parent', 'text/markdown', 'completed', 1, null, null,
      now() - interval '8 days', now());
 insert into embedding_models values (1, 'a model', 'sentence-transformers/x', 768, true, now());
 insert into chat_sessions values
-    (1, 1, 1, 'chat_sessions.title', 'search', 2, now() - interval '3 days', now());
+    (1, 1, 1, 'chat_sessions.title', 'search', 3, now() - interval '3 days', now());
 insert into chat_messages values
     (1, 1, 'system', 'chat_messages.system', null, null, null, null, now() - interval '50 hours'),
     (2, 1, 'user', 'chat_messages.content', 'chat_messages.rephrased_query', 9, null, null, now() - interval '49 hours'),
@@ -59,6 +60,7 @@ insert into chat_messages values
      'negative', now() - interval '49 hours');
 insert into scheduler_runs values
     ('12345678-0000-4000-8000-000000000001', 'x', 1, now() - interval '1 hour', now(), 'failed',
-     'scheduler_runs.error_message', 3),
+     'scheduler_runs.error_message', 765),
     ('12345678-0000-4000-8000-000000000002', 'scheduler_runs.job_name', null, now() - interval '1 hour', now(), 'completed',
      null, 3);
+insert into apscheduler_jobs values ('a job', 1.5, 'x');

@@ -81,6 +81,7 @@ SYSTEMS = {
     ),
     "knowledge": Before(
         prepare="update users set is_active = true; update chat_sessions set is_archived = false; "
+        "update messages set metadata = jsonb_build_object('prompt_tokens', length(content), 'completion_tokens', 7); "
         "delete from document_embeddings; update documents set "
         "content = null, is_archived = false, owner_id = (select user_id from users order by email limit 1)",
         hash_column=("users", "password_hash"),
@@ -263,19 +264,35 @@ def _conversations_read_the_same(moved: Moved, users: dict[str, User]) -> None:
 def _tokens(moved: Moved, users: dict[str, User]) -> None:
     """The analytics of tokens have the sums of the source, as far back as they go."""
     (retained,) = moved.service.rows("select now() - lifetime from retention where name = 'usage'")[0]
+    used = 0
     for name, user in users.items():
-        ((prompt, completion),) = moved.ask(
-            "select coalesce(sum(m.prompt_tokens), 0)::int, coalesce(sum(m.completion_tokens), 0)::int from messages m "
-            "join sessions s on s.id = m.session_id join users u on u.id = s.user_id where lower(u.email) = %(name)s "
-            "and m.role = 'assistant' and m.created_at > %(retained)s and m.created_at < now() + interval '1 day'",
-            name=name,
-            retained=retained,
-        )
-        shown = user.get(f"/analytics/tokens?since={retained:%Y-%m-%dT%H:%M:%SZ}").json
-        assert (shown["prompt_tokens"], shown["completion_tokens"]) == (prompt, completion), name
+        ((prompt, completion),) = moved.ask(TOKENS[moved.system], name=name, retained=retained)
+        answer = user.get(f"/analytics/tokens?since={retained:%Y-%m-%dT%H:%M:%SZ}").json
+        assert (answer["prompt_tokens"], answer["completion_tokens"]) == (prompt, completion), name
+        used += prompt + completion
+    assert used
+
+
+# The tokens of a user's answers, by the name that the user logs in with.
+TOKENS: dict[str, LiteralString] = {
+    "aichat": "select coalesce(sum(m.prompt_tokens), 0)::int, coalesce(sum(m.completion_tokens), 0)::int "
+    "from messages m join sessions s on s.id = m.session_id join users u on u.id = s.user_id "
+    "where lower(u.email) = %(name)s and m.role = 'assistant' "
+    "and m.created_at > %(retained)s and m.created_at < now() + interval '1 day'",
+    "echomind": "select 0, coalesce(sum(m.token_count), 0)::int "
+    "from chat_messages m join chat_sessions s on s.id = m.session_id join users u on u.id = s.user_id "
+    "where lower(u.email) = %(name)s and m.role = 'assistant' "
+    "and m.created_at > %(retained)s and m.created_at < now() + interval '1 day'",
+    "knowledge": "select coalesce(sum((m.metadata ->> 'prompt_tokens')::int), 0)::int, "
+    "coalesce(sum((m.metadata ->> 'completion_tokens')::int), 0)::int "
+    "from messages m join chat_sessions s on s.session_id = m.session_id join users u on u.user_id = s.owner_id "
+    "where lower(u.email) = %(name)s and m.role = 'assistant' "
+    "and m.created_at > %(retained)s and m.created_at < now() + interval '1 day'",
+}
 
 
 def _tokens_and_feedback(moved: Moved, users: dict[str, User]) -> None:
+    _tokens(moved, users)
     for name, user in users.items():
         rows = moved.ask(
             "select coalesce(m.content, ''), m.feedback from chat_messages m "
@@ -356,4 +373,5 @@ FIGURES: dict[str, Callable[[Moved, dict[str, User]], None]] = {
     "aichat": _tokens,
     "archi": _answers,
     "echomind": _tokens_and_feedback,
+    "knowledge": _tokens,
 }

@@ -39,9 +39,12 @@ def test_the_history_tells_of_components_files_and_what_was_taken_back(service: 
     (ended,) = administrator.get("/updates").json["items"]
     assert (ended["status"], ended["completed_at"] is not None) == ("rolled_back", True)
     assert [entry["component_name"] for entry in ended["components"]] == ["function.zip"]
-    assert ended["rollback"] == {"rollback_reason": "no search", "success": True, "error_message": None}
+    back = {name: ended["rollback"][name] for name in ("rollback_reason", "initiated_by", "success", "error_message")}
+    assert back == {"rollback_reason": "no search", "initiated_by": "update", "success": True, "error_message": None}
+    assert ended["rollback"]["backup_id"] is None
     (listed,) = administrator.get("/updates/files").json["items"]
     assert (listed["checksum_sha256"], listed["manifest"]) == ("ab" * 32, {"version": "0.2.0"})
+    assert listed["file_path"] == "alcove-0.2.0.update"
     assert administrator.get("/backups").json["items"] == []
 
 

@@ -29,18 +29,26 @@ class AnnouncedUpdate(Resource):
 class ComponentUpdate(Resource):
     """What an update did to one component."""
 
+    id: UUID
     component_name: str
     component_type: str
     version_from: str | None
     version_to: str
     status: ComponentStatus
+    started_at: Timestamp
+    completed_at: Timestamp | None
     error_message: str | None
 
 
 class UpdateRollback(Resource):
     """A return to the former version."""
 
+    id: UUID
+    backup_id: UUID | None
     rollback_reason: str
+    initiated_by: str
+    started_at: Timestamp
+    completed_at: Timestamp | None
     success: bool | None
     error_message: str | None
 
@@ -53,9 +61,11 @@ class UpdateEvent(Resource):
     version_to: str
     status: UpdateStatus
     source: Literal["deploy", "upload", "rollback", "dashboard", "usb", "auto"]
+    components_updated: list[object]
     error_message: str | None
     started_at: Timestamp
     completed_at: Timestamp | None
+    requires_reboot: bool
     initiated_by: str
     components: list[ComponentUpdate]
     rollback: UpdateRollback | None
@@ -66,6 +76,7 @@ class UpdateFile(Resource):
 
     id: UUID
     filename: str
+    file_path: str
     file_size_bytes: int | None
     checksum_sha256: str | None
     source: Literal["deploy", "upload", "dashboard", "usb", "auto"]
@@ -82,6 +93,7 @@ class Backup(Resource):
 
     id: UUID
     backup_path: str
+    update_event_id: UUID | None
     created_at: Timestamp
     backup_size_bytes: int
     components: list[str]

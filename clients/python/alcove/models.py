@@ -297,6 +297,10 @@ class Backup(BaseModel):
     """
     Where the backup is.
     """
+    update_event_id: UUID | None
+    """
+    The update before which it was made; null for none.
+    """
     created_at: AwareDatetime
     """
     The moment that it holds.
@@ -644,6 +648,10 @@ class ComponentUpdate(BaseModel):
     What an update did to one component.
     """
 
+    id: UUID
+    """
+    The id. It never changes.
+    """
     component_name: str
     """
     The component's name.
@@ -663,6 +671,14 @@ class ComponentUpdate(BaseModel):
     status: Literal["pending", "completed", "failed", "rolled_back"] = Field(..., examples=["pending"])
     """
     How far it is, or how it ended.
+    """
+    started_at: AwareDatetime
+    """
+    When it began.
+    """
+    completed_at: AwareDatetime | None
+    """
+    When it ended; null while it goes on.
     """
     error_message: str | None
     """
@@ -7082,6 +7098,10 @@ class UpdateFile(BaseModel):
     """
     The file's name.
     """
+    file_path: str
+    """
+    Where the file is, or was in another system.
+    """
     file_size_bytes: int | None
     """
     The file's size; null when it is not known.
@@ -7136,9 +7156,29 @@ class UpdateRollback(BaseModel):
     A return to the former version.
     """
 
+    id: UUID
+    """
+    The id. It never changes.
+    """
+    backup_id: UUID | None
+    """
+    The backup that it went back to; null when it restored none.
+    """
     rollback_reason: str
     """
     Why.
+    """
+    initiated_by: str
+    """
+    Who began it.
+    """
+    started_at: AwareDatetime
+    """
+    When it began.
+    """
+    completed_at: AwareDatetime | None
+    """
+    When it ended; null while it goes on.
     """
     success: bool | None
     """
@@ -10098,6 +10138,10 @@ class UpdateEvent(BaseModel):
     """
     How it came.
     """
+    components_updated: list[Any]
+    """
+    The names of what changed, or what another system noted of it.
+    """
     error_message: str | None
     """
     Why it failed; null for none.
@@ -10109,6 +10153,10 @@ class UpdateEvent(BaseModel):
     completed_at: AwareDatetime | None
     """
     When it ended; null while it goes on.
+    """
+    requires_reboot: bool
+    """
+    Whether the machine had to start again; only another system's updates say so.
     """
     initiated_by: str
     """
