@@ -121,7 +121,7 @@ def test_an_export_is_read_back_by_the_command(
     assert wrong.stderr == f"error: {folder} is the export of an {of}: FROM={system} reads it.\n"
 
 
-NOT_BEGUN: dict[str, tuple[dict[str, str], str]] = {
+REFUSALS: dict[str, tuple[dict[str, str], str]] = {
     "no such stage": ({"--stage": "nowhere"}, "There is no deployed stage whose functions begin with alcove-nowhere-."),
     "no stack": ({"--stage": "", "--state": "{folder}"}, "No stack runs on this machine: `make up`, or name a stage"),
     "no such server": (
@@ -142,19 +142,19 @@ NOT_BEGUN: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", NOT_BEGUN)
-def test_what_cannot_be_begun_is_said_in_a_sentence(
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_cannot_start_is_answered_with_a_sentence(
     service: Service, stage: str, talks: Source, tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
-    changes, sentence = NOT_BEGUN[case]
+    changes, sentence = REFUSALS[case]
     service.administrator()
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "export.json").write_text(json.dumps({"format": "alcove export", "version": 1}))
     (tmp_path / "odd" / "rows.jsonl").write_text(json.dumps({"table": "planets", "row": {"id": 1}}) + "\n")
     arguments = {"--from": "archi", "--source": address(talks), "--stage": stage} | changes
     names: dict[str, Any] = {"folder": tmp_path, "address": address(talks)}
-    given = [part.format(**names) for pair in arguments.items() for part in pair]
-    status = command.main(["import", *given])
+    options = [part.format(**names) for pair in arguments.items() for part in pair]
+    status = command.main(["import", *options])
     written = capsys.readouterr()
     if not sentence:
         # Tables that the other system has not are left out, and the report says nothing was moved.

@@ -42,19 +42,19 @@ def page_of_organisation(conn: "Conn", query: ExportQuery) -> Page[ExportedRow]:
 
 def goes_on(credential: identity.Credential | None, cursor: str) -> bool:
     """Whether the cursor continues an export of the account that its session began with a proof."""
-    return _began_at(credential, "account", cursor) is not None
+    return _started_at(credential, "account", cursor) is not None
 
 
 def organisation_goes_on(credential: identity.Credential | None, cursor: str) -> bool:
     """Whether the cursor continues an export of the organisation that its session began with a proof."""
-    return _began_at(credential, "organisation", cursor) is not None
+    return _started_at(credential, "organisation", cursor) is not None
 
 
 def _page(
     conn: "Conn", query: ExportQuery, of: passes.Export, of_tables: LiteralString, of_rows: LiteralString
 ) -> Page[ExportedRow]:
     table, after = _position(query.cursor)
-    began_at = _began_at(passes.current(), of, query.cursor or "") or int(time.time())
+    started_at = _started_at(passes.current(), of, query.cursor or "") or int(time.time())
     tables = [row[0] for row in conn.execute(of_tables, {"first": table}).fetchall()]
     items: list[ExportedRow] = []
     chars = 0
@@ -63,7 +63,7 @@ def _page(
         for key, content in entries:
             chars += len(json.dumps(content, default=str))
             if items and (chars > _PAGE_CHARS or len(items) >= query.limit):
-                return Page(items=items, next_cursor=_cursor(of, began_at, tables[0], after))
+                return Page(items=items, next_cursor=_cursor(of, started_at, tables[0], after))
             items.append(ExportedRow(table=tables[0], row=content))
             after = key
         if len(entries) < _ROWS:
@@ -72,15 +72,15 @@ def _page(
     return Page(items=items, next_cursor=None)
 
 
-def _cursor(of: passes.Export, began_at: int, table: str, after: str | None) -> str:
+def _cursor(of: passes.Export, started_at: int, table: str, after: str | None) -> str:
     """The position behind a row, and the pass with which a session goes on there."""
     position = base64.urlsafe_b64encode(json.dumps([table, after]).encode()).decode()
-    return f"{position}.{passes.issue(of, position, began_at)}"
+    return f"{position}.{passes.issue(of, position, started_at)}"
 
 
-def _began_at(credential: identity.Credential | None, of: passes.Export, cursor: str) -> int | None:
+def _started_at(credential: identity.Credential | None, of: passes.Export, cursor: str) -> int | None:
     position, _, issued = cursor.partition(".")
-    return passes.began_at(credential, of, position, issued)
+    return passes.started_at(credential, of, position, issued)
 
 
 def _position(cursor: str | None) -> tuple[str, str | None]:

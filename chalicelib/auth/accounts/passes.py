@@ -19,29 +19,29 @@ LONGEST_SECONDS = 24 * 60 * 60
 _AUDIENCE = "alcove export"
 
 
-def issue(of: Export, position: str, began_at: int) -> str:
-    """A pass of the caller's session for the page at `position` of an export that began at `began_at` (Unix time).
+def issue(of: Export, position: str, started_at: int) -> str:
+    """A pass of the caller's session for the page at `position` of an export that began at `started_at` (Unix time).
 
     Empty for a caller without a session: an API key needs no proof.
     """
     session_id = _session_of(current())
     if session_id is None:
         return ""
-    claims = {"sid": session_id, "of": of, "at": _digest(position), "began": str(began_at)}
+    claims = {"sid": session_id, "of": of, "at": _digest(position), "began": str(started_at)}
     return tokens.sign(claims, _AUDIENCE, SECONDS)
 
 
-def began_at(credential: identity.Credential | None, of: Export, position: str, issued: str) -> int | None:
+def started_at(credential: identity.Credential | None, of: Export, position: str, issued: str) -> int | None:
     """When the export began (Unix time) that `issued` is a pass of; None for what is no valid pass of this page."""
     session_id = _session_of(credential)
     try:
         claims = tokens.verified_claims(issued, _AUDIENCE)
-        begun = int(claims["began"])
+        started = int(claims["began"])
         expected = {"sid": session_id, "of": of, "at": _digest(position)}
         is_valid = session_id is not None and {name: claims[name] for name in expected} == expected
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    return begun if is_valid and time.time() < begun + LONGEST_SECONDS else None
+    return started if is_valid and time.time() < started + LONGEST_SECONDS else None
 
 
 def current() -> identity.Credential | None:
