@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.auth.accounts import passes
+from chalicelib.auth.exports import passes
 from chalicelib.auth.sessions import tokens
 from tests.auth.test_proofs import let_the_proof_end
 from tests.importers.exports import rows_of

@@ -1,7 +1,7 @@
 """Requests and responses of the routes of accounts."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
@@ -210,17 +210,3 @@ class PersonMatch(Resource):
     user_id: UUID
     display_name: str
     username: str | None
-
-
-class ExportQuery(Request):
-    """`?limit=` (1 to 1000) and `?cursor=` (a `next_cursor` of the same export)."""
-
-    limit: int = Field(default=200, ge=1, le=1000)
-    cursor: str | None = Field(default=None, max_length=2000)
-
-
-class ExportedRow(Resource):
-    """A row of a table. docs/schema.md describes the tables."""
-
-    table: str
-    row: dict[str, Any]

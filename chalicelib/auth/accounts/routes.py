@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from chalicelib.auth.accounts import administration, erasure, export, leaving, password_hashes, users
+from chalicelib.auth.accounts import administration, erasure, leaving, password_hashes, users
 from chalicelib.auth.accounts.models import (
-    ExportedRow,
-    ExportQuery,
     Heir,
     Holdings,
     ManagedUser,
@@ -217,26 +215,3 @@ def update_password(body: PasswordChange) -> None:
         if not replaced:
             raise errors.Conflict("Another request changed the password.")
         audit.record(conn, "user.password_changed", "user", user_id, keep_api_keys=body.keep_api_keys)
-
-
-@routes.get("/me/export", scope="account", proof=True, goes_on=export.goes_on)
-def export_account(query: ExportQuery) -> Page[ExportedRow]:
-    """Every row that belongs to the caller, table by table: account, settings, documents, conversations and all else.
-
-    A page may hold fewer rows than `limit`. The `next_cursor` of the last 15 minutes requires no new login, up to a day
-    after the first page.
-    """
-    with identity.as_caller() as conn:
-        return export.page(conn, query)
-
-
-@routes.get("/organisation/export", admin=True, proof=True, goes_on=export.organisation_goes_on)
-def export_organisation(query: ExportQuery) -> Page[ExportedRow]:
-    """Every row that is the organisation's: accounts, groups, settings, models, prompts, assistants, and documents that
-    everybody reads. Nothing of what is a user's or a group's own.
-
-    A page may hold fewer rows than `limit`. The `next_cursor` of the last 15 minutes requires no new login, up to a day
-    after the first page.
-    """
-    with identity.as_caller() as conn:
-        return export.page_of_organisation(conn, query)

@@ -6,9 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, LiteralString
 
-from chalicelib.auth.accounts import passes
-from chalicelib.auth.accounts.models import ExportedRow, ExportQuery
 from chalicelib.auth.audit import audit
+from chalicelib.auth.exports import passes
+from chalicelib.auth.exports.models import ExportedRow, ExportQuery
 from chalicelib.core import errors, identity, rows, sql
 from chalicelib.core.models import Page
 from chalicelib.core.texts import storable
