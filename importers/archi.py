@@ -217,8 +217,7 @@ def follows(row: Row, move: Move) -> Iterator[Target]:
 
 
 def static_config(row: Row, move: Move) -> Iterator[Target]:
-    """What a deployment says of itself; how it chunks and embeds is this service's own."""
-    del move
+    """What a deployment says of itself, as far as nobody has set it here; how it chunks and embeds stays as it is."""
     _name_values(
         row,
         "this service has its own",
@@ -228,13 +227,14 @@ def static_config(row: Row, move: Move) -> Iterator[Target]:
         row, "register anew what is needed", ("available_pipelines", "available_models", "available_providers")
     )
     values: dict[str, Json] = {
-        "id": 1,
-        "deployment_name": row.text("deployment_name", 100, "Alcove"),
-        "session_lifetime_days": row.whole("session_lifetime_days", 1, 365, 30),
-        "anonymous_allowed": True,
+        "deployment_name": row.text("deployment_name", 100),
+        "session_lifetime_days": row.whole("session_lifetime_days", 1, 365),
         "anonymous_reads_organisation": not row.get("auth_enabled", True),
     }
-    yield Target("static_config", values, update=True)
+    target = config.deployment(row, move, values)
+    if target.values.get("anonymous_reads_organisation"):
+        row.note("auth_enabled was off there: without an account, everybody reads the organisation's documents here")
+    yield target
 
 
 def dynamic_config(row: Row, move: Move) -> Iterator[Target]:

@@ -136,6 +136,25 @@ def test_an_account_that_is_here_takes_what_is_its_own(service: Service, adminis
     assert service.log_in("ada@example.org", "another long password").id
 
 
+def test_a_deployment_that_was_closed_to_strangers_stays_closed(
+    service: Service, administrator: User, server: postgres.Server
+) -> None:
+    service.rows("update static_config set anonymous_allowed = false, session_lifetime_days = 7 returning 1")
+    with (
+        source(server, "source_closed", schema("archi")) as created,
+        move_of(service, created, "archi", **OPTIONS["archi"]) as move,
+    ):
+        text = moved(move, "archi")
+    settings = administrator.get("/config/static").json
+    assert (settings["anonymous_allowed"], settings["session_lifetime_days"]) == (False, 7)
+    assert "session_lifetime_days is set here and stays: it was 123 there" in text
+    assert (settings["deployment_name"], settings["anonymous_reads_organisation"]) == (
+        "static_config.deployment_name",
+        True,
+    )
+    assert "everybody reads the organisation's documents here" in text
+
+
 @pytest.mark.parametrize(("here", "then"), [("admin", "admin"), ("member", "editor"), (None, "editor")])
 def test_who_made_a_connector_of_a_group_can_write_to_it_and_loses_no_right(
     service: Service, administrator: User, server: postgres.Server, here: str | None, then: str
