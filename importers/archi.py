@@ -280,7 +280,7 @@ def config_audit(row: Row, move: Move) -> Iterator[Target]:
 
 
 def _name_values(row: Row, instead: str, columns: Sequence[str]) -> None:
-    """Name in the report the values of settings for which there is no place here. None of them is a person's."""
+    """Name in the report the values of settings for which there is no place here. Of a person it is the id alone."""
     for column in columns:
         if (value := row.get(column)) is not None:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -161,8 +161,8 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
     kind = str(row.get("type", "file")).lower()
     config = row.get("config", {})
     config = config if isinstance(config, dict) else {"config": config}
-    secret = sorted(name for name in config if _SECRET.search(name))
-    if secret:
+    told = _without_secrets(config)
+    if told != config:
         row.note("its credentials are not moved: enter them anew, then enable it")
     values: dict[str, Json] = {
         "id": move.id(row, created),
@@ -172,9 +172,13 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
         "type": kind if kind in _CONNECTORS else "file",
         "status": "disabled",
         "settings": {
-            "moved_in": {name: value for name, value in config.items() if name not in secret},
-            # Where the other system was: its first run here begins anew.
-            "moved_in_state": {name: row.get(name) for name in ("state", "status", "docs_analyzed")},
+            "moved_in": told,
+            # Where the other system was: its first run here begins anew. Unlike a state, settings are shown.
+            "moved_in_state": {
+                "state": _without_secrets(row.get("state")),
+                "status": row.get("status"),
+                "docs_analyzed": row.get("docs_analyzed"),
+            },
         },
         "state": {},
         "refresh_minutes": row.whole("refresh_freq_minutes", 1, 525_600),
@@ -184,6 +188,12 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
     }
     yield Target("connectors", values, volatile=frozenset({"status", "updated_at"}))
     yield from memberships
+
+
+def _without_secrets(values: Json) -> Json:
+    if not isinstance(values, dict):
+        return values
+    return {name: value for name, value in values.items() if not _SECRET.search(name)}
 
 
 def _owner(row: Row, move: Move) -> tuple[UUID, list[Target]]:

@@ -143,7 +143,10 @@ def version(row: Row, move: Move) -> Iterator[Target]:
 def settings(row: Row, move: Move) -> Iterator[Target]:
     """The administrators' settings, as far as none is set here."""
     row.note("active_model and active_reranker are chosen here, once their keys are entered")
-    yield config.settings(row, move, alcove.new_values(SETTINGS, row, move, _holder(row, move)))
+    target = config.settings(row, move, alcove.new_values(SETTINGS, row, move, _holder(row, move)))
+    if target.values.get("registration_open"):
+        row.note("registration_open was on there: whoever reaches this service can create an account here")
+    yield target
 
 
 def _table(name: str) -> Table:

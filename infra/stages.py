@@ -135,9 +135,17 @@ def up(
         _try_out(cloud, outputs, progress)
     _record(cloud, stage, keys, outputs)
     with progress.step("former packages") as details_of_step:
-        details_of_step("{} files and {} layers deleted".format(*artefacts.prune(cloud, stage.name)))
+        details_of_step(_prune(cloud, stage))
     _mention_leftovers(cloud, stage, progress)
     return outputs
+
+
+def _prune(cloud: Cloud, stage: Stage) -> str:
+    """Delete what no stage can go back to; what may not be deleted does not fail a deployment that stands."""
+    try:
+        return "{} files and {} layers deleted".format(*artefacts.prune(cloud, stage.name))
+    except (BotoCoreError, ClientError) as error:
+        return f"not deleted: {error}"
 
 
 def _check_names(cloud: Cloud, stage: Stage, templates: Values) -> None:

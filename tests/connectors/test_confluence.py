@@ -188,6 +188,16 @@ def test_a_page_that_a_counted_list_skips_stays(connected: Service, admin: User)
         assert counts(library.sync(ingest=False)) == {"removed": 1, "unchanged": 6}
 
 
+def test_a_counted_list_goes_on_behind_what_the_account_does_not_see(connected: Service, admin: User) -> None:
+    with confluence.serve("server") as wiki:
+        for number in range(1, 8):
+            wiki.write(str(number), f"Pump {number}", f"<p>Pump {number} is blue.</p>")
+        wiki.unnamed = {"2", "3", "4"}  # one of the first two pages, and both that follow
+        library = _connect(connected, admin, wiki)
+        assert counts(library.sync(ingest=False)) == {"created": 4}
+        assert {path.rpartition("/")[2] for path in library.paths()} == {f"Pump {one}.html" for one in (1, 5, 6, 7)}
+
+
 @pytest.mark.parametrize("amount", [1, 20])
 def test_an_index_that_is_being_rebuilt_loses_nothing(
     library: Library, wiki: confluence.ConfluencePeer, monkeypatch: pytest.MonkeyPatch, amount: int

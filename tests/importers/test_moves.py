@@ -155,6 +155,19 @@ def test_a_deployment_that_was_closed_to_strangers_stays_closed(
     assert "everybody reads the organisation's documents here" in text
 
 
+def test_what_a_connector_knew_as_a_secret_is_in_no_answer(
+    service: Service, administrator: User, server: postgres.Server
+) -> None:
+    with source(server, "source_secrets", schema("echomind")) as created:
+        created.run("""update connectors set state = '{"cursor": "17", "refresh_token": "hunter2"}',
+                                             config = '{"start": "/", "client_secret": "hunter2"}'""")
+        with move_of(service, created, "echomind", owner_name=administrator.email, **OPTIONS["echomind"]) as move:
+            moved(move, "echomind")
+    ((settings,),) = service.rows("select settings from connectors")
+    assert settings["moved_in"] == {"start": "/"}
+    assert settings["moved_in_state"]["state"] == {"cursor": "17"}
+
+
 @pytest.mark.parametrize(("here", "then"), [("admin", "admin"), ("member", "editor"), (None, "editor")])
 def test_who_made_a_connector_of_a_group_can_write_to_it_and_loses_no_right(
     service: Service, administrator: User, server: postgres.Server, here: str | None, then: str

@@ -259,6 +259,7 @@ def test_a_setting_that_an_administrator_has_set_here_stays(
         assert changed.status == 200, changed.body
 
     change(administrator, {"temperature": 0.3, "num_documents_to_retrieve": 7, "top_p": 0.9, "top_k": 11})
+    change(administrator, {"registration_open": True})
     folder = export(administrator, tmp_path / "export", ORGANISATION)
     with service_of_a_module(server, template) as (other, _):
         other_administrator = other.administrator()
@@ -269,6 +270,7 @@ def test_a_setting_that_an_administrator_has_set_here_stays(
         assert [settings[name] for name in names] == [1.1, 7, 0.9, 11, 1234]
         assert "temperature is set here and stays: it was 0.3 there" in text
         assert "top_p is set here" not in text
+        assert "whoever reaches this service can create an account here" in text
         with move_of(other, folder, ORGANISATION) as move:
             checks = verify.check(move, organisation.steps)
             assert [(each.title, each.missing) for each in checks if not each.is_equal] == []

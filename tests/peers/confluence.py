@@ -82,6 +82,8 @@ class ConfluencePeer:
     hidden: set[str] = field(default_factory=set)
     # Paths that the account may not ask for.
     refused: set[str] = field(default_factory=set)
+    # Ids that a counted list counts and does not name: the account does not see them.
+    unnamed: set[str] = field(default_factory=set)
     # A list ends after so many entries, as if it were whole.
     listed_at_most: int | None = None
     # What answers have instead of their content.
@@ -259,7 +261,7 @@ def _search(peer: ConfluencePeer, request: PeerRequest) -> PeerResponse:
 def _counted(peer: ConfluencePeer, entries: list[Any], request: PeerRequest, path: str) -> PeerResponse:
     """A page of a list of v1."""
     start, limit = int(request.query.get("start", "0")), min(int(request.query.get("limit", "25")), peer.page)
-    listed = entries[start : start + limit]
+    listed = [entry for entry in entries[start : start + limit] if entry["id"] not in peer.unnamed]
     links = {"base": peer.base, "context": "/wiki" if peer.deployment == "cloud" else "", "self": f"{peer.base}{path}"}
     if start + limit < len(entries):
         links["next"] = f"{path}?{urlencode({**request.query, 'limit': limit, 'start': start + limit})}"

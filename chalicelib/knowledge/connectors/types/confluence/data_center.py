@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.knowledge.connectors.sources import ConfigurationError, ItemError
+from chalicelib.knowledge.connectors.sources import ConfigurationError, ItemError, SourceError
 from chalicelib.knowledge.connectors.types.confluence.api import PAGE, READERS, Api, following_query, labels_of
 from chalicelib.knowledge.connectors.types.confluence.contents import Kind, PageBody, Space, WikiComment, WikiPage
 from chalicelib.knowledge.connectors.types.ticket.tickets import moment
@@ -39,14 +39,22 @@ class ConfluenceDataCenter(Api):
         parameters = {"spaceKey": space.key, "type": kind, "status": "current", "expand": _EXPAND, "limit": PAGE}
         start = int(position or 0)
         content = self.get("/rest/api/content", {**parameters, "start": start})
-        entries, base = content["results"], str(content["_links"]["base"])
-        pages = [self._page(kind, entry, base) for entry in entries]
-        return pages, str(start + len(entries)) if entries and following_query(content) is not None else None
+        base = str(content["_links"]["base"])
+        pages = [self._page(kind, entry, base) for entry in content["results"]]
+        following = following_query(content)
+        if following is None:
+            return pages, None
+        # By the link: a page of the list has fewer entries, or none, where the account does not see them all.
+        behind = int(str(following["start"]))
+        if behind <= start:
+            raise SourceError("Confluence names the same page of a list again and again.")
+        return pages, str(behind)
 
     def one(self, kind: Kind, page_id: str) -> WikiPage | None:
         """One page; see Wiki."""
         entry = self.find(f"/rest/api/content/{quote(page_id)}", {"status": "current", "expand": _EXPAND})
-        if entry is None or entry["type"] != kind or entry["space"]["key"] not in self.access.settings.spaces:
+        chosen = {key.casefold() for key in self.access.settings.spaces}  # Data Center finds `eng` for ENG
+        if entry is None or entry["type"] != kind or str(entry["space"]["key"]).casefold() not in chosen:
             return None
         return self._page(kind, entry, str(entry["_links"]["base"]))
 

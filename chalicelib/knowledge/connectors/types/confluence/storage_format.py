@@ -101,7 +101,8 @@ class _Converter:
         self._dropped = 0
         self._endings: list[str] = []
         self._macros: list[str] = []
-        # For each open link or picture: where its words begin, and what it leads to.
+        # How many parts of the output say something; for each open link or picture how many before it, and its target.
+        self._told = 0
         self._targets: list[tuple[int, str]] = []
         self._status: str | None = None
 
@@ -112,7 +113,7 @@ class _Converter:
             self._dropped += 1
             return
         opening, ending = self._tags(tag, attributes)
-        self.output.append(opening)
+        self._put(opening)
         self._endings.append(ending)
 
     def end(self, tag: str) -> None:
@@ -126,21 +127,25 @@ class _Converter:
             self._macros.pop()
         elif tag == "ac:task-status":
             checked = " checked" if (self._status or "").strip() == "complete" else ""
-            self.output.append(f'<input type="checkbox"{checked}>')
+            self._put(f'<input type="checkbox"{checked}>')
             self._status = None
-        self.output.append(self._endings.pop())
+        self._put(self._endings.pop())
 
     def words(self, text: str) -> None:
         """Text between elements."""
         if self._status is not None:
             self._status += text
         elif not self._dropped:
-            self.output.append(escape(text))
+            self._put(escape(text))
+
+    def _put(self, part: str) -> None:
+        self.output.append(part)
+        self._told += bool(part.strip())
 
     def _tags(self, tag: str, attributes: dict[str, str]) -> tuple[str, str]:
         """What stands for an element's beginning and its end."""
         if tag in {"ac:link", "ac:image"}:
-            self._targets.append((len(self.output) + 1, attributes.get("ac:alt") or attributes.get("ac:title") or ""))
+            self._targets.append((self._told, attributes.get("ac:alt") or attributes.get("ac:title") or ""))
         elif tag.startswith("ri:"):
             self._lead_to(tag, attributes)
         elif tag in {"ac:structured-macro", "ac:macro"}:
@@ -167,15 +172,15 @@ class _Converter:
         """Note what the open link or picture leads to, unless it has words of its own."""
         if not self._targets:
             return
-        start, target = self._targets[-1]
+        told, target = self._targets[-1]
         if tag == "ri:user":
             ids = (attributes.get(f"ri:{name}", "") for name in ("account-id", "userkey", "username"))
             target = next((f"@{self._names[one]}" for one in ids if one in self._names), target)
-        self._targets[-1] = (start, target or attributes.get(_TARGETS.get(tag, ""), ""))
+        self._targets[-1] = (told, target or attributes.get(_TARGETS.get(tag, ""), ""))
 
     def _end_target(self, tag: str) -> None:
-        start, target = self._targets.pop()
+        told, target = self._targets.pop()
         if tag == "ac:image" and target:
-            self.output.append(f'<img alt="{escape(target)}">')
-        elif tag == "ac:link" and not "".join(self.output[start:]).strip():
-            self.output.append(escape(target))
+            self._put(f'<img alt="{escape(target)}">')
+        elif tag == "ac:link" and self._told == told:
+            self._put(escape(target))
