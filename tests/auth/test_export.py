@@ -73,6 +73,24 @@ def test_pages_of_any_size_give_the_same(service: Service) -> None:
     assert sorted(keys) == sorted(json.dumps(entry, sort_keys=True) for entry in rows_of(user, limit=3))
 
 
+def test_a_key_of_the_greatest_length_is_a_place_to_go_on(service: Service) -> None:
+    user = service.user()
+    settings = {"name": "Site", "type": "web", "settings": {"start_urls": ["https://example.org/"]}}
+    connector = user.post("/connectors", settings).json["id"]
+    ids = [f"{number}{'𝛑' * 1023}" for number in range(3)]
+    for number, source_id in enumerate(ids):
+        document = user.add(f"Note {number}", f"Pump number {number} runs.")["id"]
+        service.rows(
+            "insert into connector_items (connector_id, source_id, space_id, document_id, path) "
+            "select %s, %s, space_id, id, 'p' from documents where id = %s returning 1",
+            connector,
+            source_id,
+            document,
+        )
+    exported = rows_of(user, limit=1)
+    assert [row["source_id"] for table, row in exported if table == "connector_items"] == ids
+
+
 def test_nothing_secret_and_nothing_of_others(service: Service) -> None:
     user, other = service.user(), service.user()
     key = user.post("/me/api-keys", {"name": "k", "scopes": ["read"]}).json["key"]

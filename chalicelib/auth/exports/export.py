@@ -74,7 +74,7 @@ def _page(
 
 def _cursor(of: passes.Export, started_at: int, table: str, after: str | None) -> str:
     """The position behind a row, and the pass with which a session goes on there."""
-    position = base64.urlsafe_b64encode(json.dumps([table, after]).encode()).decode()
+    position = base64.urlsafe_b64encode(json.dumps([table, after], ensure_ascii=False).encode()).decode()
     return f"{position}.{passes.issue(of, position, started_at)}"
 
 

@@ -11,7 +11,8 @@ class ExportQuery(Request):
     """`?limit=` (1 to 1000) and `?cursor=` (a `next_cursor` of the same export)."""
 
     limit: int = Field(default=200, ge=1, le=1000)
-    cursor: str | None = Field(default=None, max_length=2000)
+    # It holds a key, such as a source's own id of an item: 1,024 letters of up to four bytes, in base64, and the pass.
+    cursor: str | None = Field(default=None, max_length=7000)
 
 
 class ExportedRow(Resource):
