@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.knowledge.connectors.sources import ConfigurationError, ItemError, SourceError
+from chalicelib.knowledge.connectors.sources import ConfigurationError, ItemError
 from chalicelib.knowledge.connectors.types.confluence.api import PAGE, READERS, Api, following_query, labels_of
 from chalicelib.knowledge.connectors.types.confluence.contents import Kind, PageBody, Space, WikiComment, WikiPage
 from chalicelib.knowledge.connectors.types.ticket.tickets import moment
@@ -37,18 +37,12 @@ class ConfluenceDataCenter(Api):
     def page(self, space: Space, kind: Kind, position: str | None) -> tuple[list[WikiPage], str | None]:
         """A page of a space's list; see Wiki."""
         parameters = {"spaceKey": space.key, "type": kind, "status": "current", "expand": _EXPAND, "limit": PAGE}
-        start = int(position or 0)
-        content = self.get("/rest/api/content", {**parameters, "start": start})
+        content = self.get("/rest/api/content", {**parameters, "start": int(position or 0)})
         base = str(content["_links"]["base"])
         pages = [self._page(kind, entry, base) for entry in content["results"]]
         following = following_query(content)
-        if following is None:
-            return pages, None
         # By the link: a page of the list has fewer entries, or none, where the account does not see them all.
-        behind = int(str(following["start"]))
-        if behind <= start:
-            raise SourceError("Confluence names the same page of a list again and again.")
-        return pages, str(behind)
+        return pages, None if following is None else str(following["start"])
 
     def one(self, kind: Kind, page_id: str) -> WikiPage | None:
         """One page; see Wiki."""
