@@ -161,8 +161,8 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
     kind = str(row.get("type", "file")).lower()
     config = row.get("config", {})
     config = config if isinstance(config, dict) else {"config": config}
-    told = _without_secrets(config)
-    if told != config:
+    public = _without_secrets(config)
+    if public != config:
         row.note("its credentials are not moved: enter them anew, then enable it")
     values: dict[str, Json] = {
         "id": move.id(row, created),
@@ -172,7 +172,7 @@ def connectors(row: Row, move: Move) -> Iterator[Target]:
         "type": kind if kind in _CONNECTORS else "file",
         "status": "disabled",
         "settings": {
-            "moved_in": told,
+            "moved_in": public,
             # Where the other system was: its first run here begins anew. Unlike a state, settings are shown.
             "moved_in_state": {
                 "state": _without_secrets(row.get("state")),

@@ -259,6 +259,21 @@ def test_a_restriction_takes_what_it_hides_at_once_and_whatever_may_be_removed(
     assert (run["status"], counts(run), run["withheld"]) == ("completed", {"updated": 1}, 5)
 
 
+def test_a_token_that_may_no_longer_read_restrictions_empties_nothing(connected: Service, admin: User) -> None:
+    with confluence.serve("cloud") as wiki:
+        wiki.write("1", "Home")
+        wiki.write("2", "Pump", "<p>Blue.</p>", "1")
+        library = _connect(connected, admin, wiki)
+        assert counts(library.sync(ingest=False)) == {"created": 2}
+        wiki.unindexed, wiki.refused = {"1"}, {"/wiki/rest/api/content/1/restriction/byOperation/read"}
+        run = library.sync(ingest=False)
+        assert run["error"]["code"] == "credentials_refused"
+        assert "right to read restrictions" in str(run["error"])
+        assert len(library.paths()) == 2
+        wiki.refused = set()
+        assert counts(library.sync(ingest=False)) == {"unchanged": 2}
+
+
 def test_restricted_pages_are_read_where_the_settings_say_so(
     connected: Service, admin: User, wiki: confluence.ConfluencePeer
 ) -> None:

@@ -13,8 +13,8 @@ routes = Routes(__name__)
 def export_account(query: ExportQuery) -> Page[ExportedRow]:
     """Every row that belongs to the caller, table by table: account, settings, documents, conversations and all else.
 
-    A page may hold fewer rows than `limit`. The `next_cursor` of the last 15 minutes requires no new login, up to a day
-    after the first page.
+    A page may hold fewer rows than `limit`. A `next_cursor` that is younger than 15 minutes requires no new login,
+    up to a day after the first page.
     """
     with identity.as_caller() as conn:
         return export.page(conn, query)
@@ -25,8 +25,8 @@ def export_organisation(query: ExportQuery) -> Page[ExportedRow]:
     """Every row that is the organisation's: accounts, groups, settings, models, prompts, assistants, and documents that
     everybody reads. Nothing of what is a user's or a group's own.
 
-    A page may hold fewer rows than `limit`. The `next_cursor` of the last 15 minutes requires no new login, up to a day
-    after the first page.
+    A page may hold fewer rows than `limit`. A `next_cursor` that is younger than 15 minutes requires no new login,
+    up to a day after the first page.
     """
     with identity.as_caller() as conn:
         return export.page_of_organisation(conn, query)

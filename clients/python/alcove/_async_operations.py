@@ -2321,8 +2321,8 @@ class AsyncOperations(ABC):
         self, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> models.ExportedRowPage:
         """Every row that belongs to the caller, table by table: account, settings, documents, conversations
-        and all else. A page may hold fewer rows than `limit`. The `next_cursor` of the last 15
-        minutes requires no new login, up to a day after the first page. With an access token, it
+        and all else. A page may hold fewer rows than `limit`. A `next_cursor` that is younger than
+        15 minutes requires no new login, up to a day after the first page. With an access token, it
         requires a login of the last 15 minutes (403 `recent_login_required`).
         """
         return await self.call(
@@ -2827,9 +2827,9 @@ class AsyncOperations(ABC):
     ) -> models.ExportedRowPage:
         """Every row that is the organisation's: accounts, groups, settings, models, prompts, assistants, and
         documents that everybody reads. Nothing of what is a user's or a group's own. A page may
-        hold fewer rows than `limit`. The `next_cursor` of the last 15 minutes requires no new
-        login, up to a day after the first page. With an access token, it requires a login of the
-        last 15 minutes (403 `recent_login_required`).
+        hold fewer rows than `limit`. A `next_cursor` that is younger than 15 minutes requires no
+        new login, up to a day after the first page. With an access token, it requires a login of
+        the last 15 minutes (403 `recent_login_required`).
         """
         return await self.call(
             request("GET", "/organisation/export", query={"limit": limit, "cursor": cursor}), models.ExportedRowPage

@@ -97,12 +97,31 @@ class Api:
         return ""
 
     def is_restricted(self, content_id: str) -> bool:
-        """Whether Confluence shows this page or folder itself to some people alone, or does not tell."""
+        """Whether Confluence shows this page or folder itself to some people alone, and the settings mind that.
+
+        Raises CredentialsError where it shows a page to the account, and not who else may read it: a token that lost
+        this right must not empty the connector.
+        """
+        if self.access.settings.include_restricted:
+            return False
         if content_id not in self._restricted:
-            path = f"/rest/api/content/{quote(content_id)}/restriction/byOperation/read"
-            answer = self.find(path, {"expand": "restrictions.user,restrictions.group"})
-            self._restricted[content_id] = answer is None or _has_readers(answer["restrictions"])
+            self._restricted[content_id] = self._read_restriction(content_id)
         return self._restricted[content_id]
+
+    def _read_restriction(self, content_id: str) -> bool:
+        path = f"/rest/api/content/{quote(content_id)}/restriction/byOperation/read"
+        try:
+            answer = self.get(path, {"expand": "restrictions.user,restrictions.group"})
+        except rest.UnknownCredentialsError:
+            raise
+        except (ItemDeletedError, CursorExpiredError):
+            return True
+        except CredentialsError as error:
+            raise CredentialsError(
+                "Confluence shows a page to the account, and not who may read it. The account or its token requires "
+                "the right to read restrictions."
+            ) from error
+        return _has_readers(answer["restrictions"])
 
     def note_restriction(self, entry: Any) -> None:
         """Take the read restriction that was expanded of an entry, if it was."""

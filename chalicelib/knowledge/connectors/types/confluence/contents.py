@@ -26,7 +26,7 @@ class WikiPage:
     """A page or a blog post, without its text. `number` is that of its version.
 
     `ancestors` are the titles of what it is below, the topmost first. `is_restricted`: Confluence shows it, or one of
-    its ancestors, to some people alone, or does not tell.
+    its ancestors, to some people alone, or shows the account not all of its ancestors.
     """
 
     id: str

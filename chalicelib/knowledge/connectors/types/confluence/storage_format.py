@@ -102,7 +102,7 @@ class _Converter:
         self._endings: list[str] = []
         self._macros: list[str] = []
         # How many parts of the output say something; for each open link or picture how many before it, and its target.
-        self._told = 0
+        self._texts = 0
         self._targets: list[tuple[int, str]] = []
         self._status: str | None = None
 
@@ -140,12 +140,12 @@ class _Converter:
 
     def _put(self, part: str) -> None:
         self.output.append(part)
-        self._told += bool(part.strip())
+        self._texts += bool(part.strip())
 
     def _tags(self, tag: str, attributes: dict[str, str]) -> tuple[str, str]:
         """What stands for an element's beginning and its end."""
         if tag in {"ac:link", "ac:image"}:
-            self._targets.append((self._told, attributes.get("ac:alt") or attributes.get("ac:title") or ""))
+            self._targets.append((self._texts, attributes.get("ac:alt") or attributes.get("ac:title") or ""))
         elif tag.startswith("ri:"):
             self._lead_to(tag, attributes)
         elif tag in {"ac:structured-macro", "ac:macro"}:
@@ -172,15 +172,15 @@ class _Converter:
         """Note what the open link or picture leads to, unless it has words of its own."""
         if not self._targets:
             return
-        told, target = self._targets[-1]
+        texts_before, target = self._targets[-1]
         if tag == "ri:user":
             ids = (attributes.get(f"ri:{name}", "") for name in ("account-id", "userkey", "username"))
             target = next((f"@{self._names[one]}" for one in ids if one in self._names), target)
-        self._targets[-1] = (told, target or attributes.get(_TARGETS.get(tag, ""), ""))
+        self._targets[-1] = (texts_before, target or attributes.get(_TARGETS.get(tag, ""), ""))
 
     def _end_target(self, tag: str) -> None:
-        told, target = self._targets.pop()
+        texts_before, target = self._targets.pop()
         if tag == "ac:image" and target:
             self._put(f'<img alt="{escape(target)}">')
-        elif tag == "ac:link" and self._told == told:
+        elif tag == "ac:link" and self._texts == texts_before:
             self._put(escape(target))
