@@ -30,7 +30,6 @@ def resolve(move: Move, step: Step, rows: Sequence[Row]) -> None:
 
 
 def _find(move: Move, kind: str, keys: Sequence[str]) -> dict[str, NewRow]:
-
     by_hash = {key_hash(key): key for key in keys}
     params = {"source": move.source, "kind": kind, "hashes": list(by_hash)}
     first = move.owner.execute(queries.targets, params).fetchone()

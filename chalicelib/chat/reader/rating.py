@@ -65,6 +65,10 @@ def rate(
     return sorted(rated, key=lambda each: (-score(each.features), each.quotation.place, each.quotation.indexes))
 
 
+# A longer paragraph is read as a whole only: each sentence costs a run of the model.
+_MOST_SENTENCES = 8
+
+
 def read_closely(
     question: str, rated: RatedQuotation, pages: Sequence[ChunkSentences], model: CrossEncoder
 ) -> RatedQuotation:
@@ -75,9 +79,6 @@ def read_closely(
         return rated
     texts = [as_read(pages, quotation, page.line(index)) for index in quotation.indexes]
     return replace(rated, sentence_logits=tuple(model.scores(question, texts, MAX_TOKENS)))
-
-
-_MOST_SENTENCES = 8
 
 
 def support(

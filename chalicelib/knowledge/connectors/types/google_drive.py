@@ -26,7 +26,7 @@ from chalicelib.knowledge.connectors.types import google_accounts, google_reader
 from chalicelib.knowledge.connectors.types.folders import Folders, is_old, mark
 from chalicelib.knowledge.connectors.types.google_accounts import GoogleDriveCredentials, GoogleDriveSettings
 from chalicelib.knowledge.connectors.types.google_readers import GoogleReaders
-from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.rest import moment
 from chalicelib.knowledge.connectors.types.tokens import AccessTokens
 from chalicelib.knowledge.ingestion.extraction import kinds
 

@@ -29,7 +29,7 @@ from chalicelib.knowledge.connectors.sources import (
 from chalicelib.knowledge.connectors.types import Consent, rest
 from chalicelib.knowledge.connectors.types.folders import Folders, is_old, mark
 from chalicelib.knowledge.connectors.types.graph_readers import GraphReaders
-from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.rest import moment
 from chalicelib.knowledge.connectors.types.tokens import AccessTokens
 from chalicelib.knowledge.ingestion.extraction import kinds
 

@@ -1,10 +1,11 @@
-"""REST APIs of sources: where their credentials go, and what their statuses mean for a run."""
+"""REST APIs of sources: where their credentials go, what their statuses mean for a run, and their times."""
 
 import base64
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -196,3 +197,15 @@ def _pause(response: Response) -> float | None:
     if seconds is None and reset.isdigit():
         seconds = max(0.0, float(reset) - time.time())
     return 30.0 if seconds is None else seconds
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as such APIs write it: ISO 8601, also with an offset without a colon."""
+    if not text:
+        return None
+    spelt = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+00:00"))
+    try:
+        read = datetime.fromisoformat(spelt)
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

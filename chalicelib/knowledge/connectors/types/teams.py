@@ -40,7 +40,7 @@ from chalicelib.knowledge.connectors.types.onedrive import (
     OnedriveCredentials,
     microsoft_tokens,
 )
-from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.rest import moment
 from chalicelib.knowledge.connectors.types.tokens import AccessTokens
 
 # The threads of channels that are gone go in pages of so many at most.

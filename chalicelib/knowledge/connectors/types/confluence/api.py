@@ -15,7 +15,7 @@ from chalicelib.knowledge.connectors.sources import (
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.confluence import ConfluenceSettings
 from chalicelib.knowledge.connectors.types.confluence.contents import Children, WikiFile
-from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.rest import moment
 
 # What one request lists, and the ids that one question names. Confluence may give less.
 PAGE = 100

@@ -18,7 +18,7 @@ from chalicelib.knowledge.connectors.sources import (
 from chalicelib.knowledge.connectors.types import rest
 from chalicelib.knowledge.connectors.types.confluence.api import PAGE, READERS, Api, following_query, labels_of
 from chalicelib.knowledge.connectors.types.confluence.contents import Kind, PageBody, Space, WikiComment, WikiPage
-from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.rest import moment
 
 _LISTS = {
     "page": "pages",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from chalicelib.knowledge.connectors.sources import ConfigurationError, ItemError
 from chalicelib.knowledge.connectors.types.confluence.api import PAGE, READERS, Api, following_query, labels_of
 from chalicelib.knowledge.connectors.types.confluence.contents import Kind, PageBody, Space, WikiComment, WikiPage
-from chalicelib.knowledge.connectors.types.ticket.tickets import moment
+from chalicelib.knowledge.connectors.types.rest import moment
 
 _ABOVE = ",".join(f"ancestors.{name}" for name in READERS.split(","))
 _EXPAND = f"version,history,space,ancestors,metadata.labels,{READERS},{_ABOVE}"

@@ -19,7 +19,8 @@ from chalicelib.knowledge.connectors.sources import (
     Listing,
 )
 from chalicelib.knowledge.connectors.types import rest
-from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Issue, LinkingTracker, Tracker, moment
+from chalicelib.knowledge.connectors.types.rest import moment
+from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Issue, LinkingTracker, Tracker
 from chalicelib.knowledge.ingestion.extraction import kinds
 
 _ATTACHMENTS = "/attachments/"

@@ -1,9 +1,7 @@
 """Tickets as every tracker gives them, and the document that a ticket becomes."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 
@@ -99,15 +97,3 @@ class LinkingTracker(Tracker, Protocol):
 
     def file(self, file_id: str) -> Attachment:
         """The linked file with this id."""
-
-
-def moment(text: str | None) -> datetime | None:
-    """A tracker's time: ISO 8601, also with an offset without a colon."""
-    if not text:
-        return None
-    spelt = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+00:00"))
-    try:
-        read = datetime.fromisoformat(spelt)
-    except ValueError:
-        return None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

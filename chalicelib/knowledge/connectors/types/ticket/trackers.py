@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from chalicelib.knowledge.connectors.sources import Access, ItemDeletedError
 from chalicelib.knowledge.connectors.types import rest
-from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, TicketPage, Tracker, moment
+from chalicelib.knowledge.connectors.types.rest import moment
+from chalicelib.knowledge.connectors.types.ticket.tickets import Attachment, Comment, Issue, TicketPage, Tracker
 
 _GITHUB = "https://api.github.com"
 _PAGE = 100
