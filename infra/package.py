@@ -223,10 +223,8 @@ def _function(target: Target, *, template_only: bool = False) -> tuple[Path, Pat
         for directory in (stage, out):
             shutil.rmtree(directory, ignore_errors=True)
         _stage(sources, stage)
-        _index_routes(stage)
-        _describe_api(stage)
-        _chalice(stage, out)
-        template.write_text(_finish_template((out / "sam.yaml").read_text(), target, _streamed(stage)))
+        streamed = _chalice(stage, out, template_only=template_only)
+        template.write_text(_finish_template((out / "sam.yaml").read_text(), target, streamed))
         _mark_built(template, key)
         if not template_only:
             with zipfile.ZipFile(out / "deployment.zip") as package:
@@ -261,36 +259,33 @@ def _stage(sources: Iterable[Path], stage: Path) -> None:
     (stage / "requirements.txt").touch()
 
 
-def _index_routes(stage: Path) -> None:
-    """Write which modules serve each path, so that a request imports no others (chalicelib/core/routing.py)."""
-    code = "import json, app; from chalicelib.core import routing; print(json.dumps(routing.index(app.app), indent=1))"
-    (stage / "vendor" / "routes.json").write_text(_python("-c", code, directory=stage))
+def _chalice(stage: Path, out: Path, *, template_only: bool) -> list[tuple[str, str]]:
+    """Have Chalice package `stage` to `out`; the method and the path of each route whose response is streamed.
 
-
-def _describe_api(stage: Path) -> None:
-    """Write the OpenAPI document, so that no function spends seconds on it (chalicelib/core/openapi.py)."""
-    code = "import app; from chalicelib.core import openapi; print(openapi.generated())"
-    (stage / "vendor" / "openapi.json").write_text(_python("-c", code, directory=stage), encoding="utf-8")
-
-
-def _streamed(stage: Path) -> list[tuple[str, str]]:
-    """The method and the path of each route whose response is streamed (chalicelib/core/http.py)."""
-    code = (
-        "import json, app; from chalicelib.core import http; "
-        "print(json.dumps([(method, path) for path, method, operation in http.operations() if operation.streams]))"
-    )
-    return [(method, path) for method, path in json.loads(_python("-c", code, directory=stage))]
-
-
-def _chalice(stage: Path, out: Path) -> None:
+    The code is given which modules serve each path, so that a request imports no others (chalicelib/core/routing.py),
+    and the OpenAPI document, so that no function spends seconds on it (chalicelib/core/openapi.py). All that happens in
+    one process: to import the whole application takes longer than what is done with it.
+    """
     # Chalice has no `python -m`; its script is not used because a moved virtual environment breaks scripts.
     arguments = ["--project-dir", str(stage), "package", "--stage", "stack"]
     arguments += ["--merge-template", str(ROOT / "infra" / "template.yaml"), str(out)]
-    _python("-c", "from chalice.cli import main; raise SystemExit(main())", *arguments, directory=stage)
+    describe = """
+import json, pathlib, app
+from chalicelib.core import http, openapi, routing
+streamed = [(method, path) for path, method, operation in http.operations() if operation.streams]
+pathlib.Path("streamed.json").write_text(json.dumps(streamed))
+"""
+    write_files = """
+pathlib.Path("vendor/routes.json").write_text(json.dumps(routing.index(app.app), indent=1) + "\\n")
+pathlib.Path("vendor/openapi.json").write_text(openapi.generated() + "\\n", encoding="utf-8")
+"""
+    package = "from chalice.cli import main; raise SystemExit(main())"
+    _python("-c", describe + ("" if template_only else write_files) + package, *arguments, directory=stage)
+    return [(method, path) for method, path in json.loads((stage / "streamed.json").read_text())]
 
 
-def _python(*arguments: str, directory: Path) -> str:
-    """What the interpreter prints, in a clean environment. PackageError with its output when it fails."""
+def _python(*arguments: str, directory: Path) -> None:
+    """Run the interpreter in a clean environment. PackageError with its output when it fails."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "AWS_DEFAULT_REGION": "us-east-1",  # demanded by Chalice, appears in no output
@@ -300,7 +295,6 @@ def _python(*arguments: str, directory: Path) -> str:
     result = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise PackageError(f"The sources cannot be packaged:\n{(result.stdout + result.stderr).strip()}")
-    return result.stdout
 
 
 def _finish_template(text: str, target: Target, streamed: Iterable[tuple[str, str]]) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,6 +125,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the application once: each process that reads a document would compile its readers anew."""
     if not hasattr(session.config, "workerinput"):
         compileall.compile_dir(_CHALICELIB, quiet=2)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers begin with the files marked `long`, then those of many tests: a long file that begins last ends alone.
+
+    By itself xdist goes by the number of tests, and a stack that is killed and restored ten times comes last.
+    """
+    if hasattr(config, "workerinput"):
+        sizes = Counter(item.path for item in items)
+        long = {item.path for item in items if item.get_closest_marker("long")}
+        items.sort(key=lambda item: (item.path not in long, -sizes[item.path]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

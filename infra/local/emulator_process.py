@@ -19,7 +19,7 @@ import time
 import zipfile
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -30,35 +30,47 @@ _BLOB_BYTES = 1_000_000
 _INGEST_NICENESS = 10
 
 
-class _SharedArchive(zipfile.ZipFile):
-    """Unpacks a layer once for all functions, as Lambda mounts one read-only copy into each of its environments.
+class _SharedArchive:
+    """Unpacks code and layers once for all functions, as Lambda mounts one read-only copy into each environment.
 
     By itself the emulator would write the layer's 200 MB again for every process that it starts.
     """
 
-    lock = threading.Lock()
-    latest = ""  # the one before may be in use until its functions are updated
+    _lock = threading.Lock()
 
-    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def namelist(self) -> list[str]:
+        """None: the emulator looks where each of 5,000 names would lead, and `zipfile` lets none leave the folder."""
+        return []
+
+    def extractall(self, path: str) -> None:
         """Make `path`, an empty directory, a link to the shared copy."""
         target = Path(path)
-        if not target.name.startswith("layer_"):
-            super().extractall(path, members, pwd)
-            return
-        with Path(str(self.filename)).open("rb") as handle:
-            shared = Path(os.environ[MARK]) / "layers" / hashlib.file_digest(handle, "sha256").hexdigest()
-        with self.lock:
+        # Code is in the emulator's temporary folder, by which the processes that it starts are found.
+        home = Path(os.environ[MARK]) / "layers" if target.name.startswith("layer_") else target.parents[1] / "code"
+        with self._path.open("rb") as handle:
+            shared = home.resolve() / hashlib.file_digest(handle, "sha256").hexdigest()
+        with self._lock:
             if not shared.is_dir():
                 partial = shared.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
-                super().extractall(partial)
+                with zipfile.ZipFile(self._path) as archive:
+                    archive.extractall(partial)
                 partial.rename(shared)
+                used = {link.resolve() for link in target.parents[1].glob("*/*") if link.is_symlink()}
                 for other in shared.parent.iterdir():
-                    if other.name not in (shared.name, self.latest):
+                    if other != shared and other not in used:
                         shutil.rmtree(other)
-                type(self).latest = shared.name
-        target.rmdir()
-        target.symlink_to(shared)
+            target.rmdir()
+            target.symlink_to(shared)
 
 
 class _Zipfile:

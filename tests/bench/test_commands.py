@@ -10,6 +10,8 @@ from bench import commands
 from tests.bench import smallest
 from tests.endurance import rollout
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def places(tmp_path: Path) -> dict[str, Path]:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.console.conftest import Walk
 
+pytestmark = pytest.mark.long
 IN_THE_SUITE = ("desktop",)
 AT_LENGTH = (
     *("conversations", "versions"),

@@ -19,6 +19,8 @@ from infra import package
 from infra.local import emulator, external, postgres, stack
 from infra.local.api_session import ApiSession
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[external.Place]:

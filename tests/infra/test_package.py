@@ -15,6 +15,8 @@ import pytest
 from infra import models, package, stripping
 from tests.chat.llm.servers import chunk, events, named_events, responds, serving
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="session")
 def unpacked(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -> Path:

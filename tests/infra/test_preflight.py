@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,13 @@ ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
 def _plan(*overrides: str, existing: tuple[str, ...] = (), name: str = "trial") -> preflight.Plan:
     params = ["application.AdministratorEmail=you@example.org", "monitoring.AlarmEmail=you@example.org"]
     stage = stages.read(name, [*params, *overrides])
+    return preflight.Plan(stage.name, stage.parts, _defaults(), frozenset(existing), stage.architecture)
+
+
+@cache
+def _defaults() -> dict[str, stages.Values]:
     paths = stages.template_paths() | {stages.APPLICATION: package.ROOT / "infra" / "template.yaml"}
-    defaults = {part: stages.defaults_of(path) for part, path in paths.items()}
-    return preflight.Plan(stage.name, stage.parts, defaults, frozenset(existing), stage.architecture)
+    return {part: stages.defaults_of(path) for part, path in paths.items()}
 
 
 Answers = dict[tuple[str, str], Any]
@@ -51,10 +56,16 @@ def _complete() -> Answers:
     }
 
 
+@cache
+def _session() -> Any:
+    """One for all tests: each session reads AWS's models of the services anew."""
+    return boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
+
+
 @contextmanager
 def _account(answers: Answers) -> Iterator[preflight.Clients]:
     """Clients of an account that answers so; what is not in `answers` is denied."""
-    session: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
+    session = _session()
     stubbed: dict[str, Any] = {}
 
     def client(service: str) -> Any:

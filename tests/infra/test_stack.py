@@ -16,7 +16,7 @@ from chalicelib.ops.updates import first_requests
 from infra.local import backups, emulator, metrics, release, stack
 from infra.local.api_session import ApiSession
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

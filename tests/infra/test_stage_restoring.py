@@ -23,16 +23,23 @@ from infra.local.api_session import ApiSession
 from infra.stage_data import StageData, documents_bucket
 from infra.stage_restoring import Restore
 
+pytestmark = pytest.mark.long
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 # ------------------------------------------------------------------ RDS
+@pytest.fixture(scope="module")
+def session() -> boto3.Session:
+    """One for all tests: each session reads AWS's models of the services anew."""
+    return boto3.Session("x", "x", region_name="eu-central-1")
+
+
 @pytest.fixture
-def records(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def records(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """An account at moto, which keeps databases as records."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # 1,300 images that nobody starts, made for each test
     with mock_aws():
-        session = boto3.Session("x", "x", region_name="eu-central-1")
         cloud = replace(Cloud.connect(session), poll_seconds=0.0)
         network: Any = session.client("ec2")
         vpc = network.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -32,7 +32,7 @@ from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
 from infra.versions import versions
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 # The emulator knows neither budgets nor gateways for IPv6 only; everything else is asked of it, too.
 EMULATED = [

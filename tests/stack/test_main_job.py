@@ -34,7 +34,7 @@ from infra.local.render import to_docx, to_pdf
 from tests.bench import smallest
 from tests.importers.sources import source
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 MANUAL = """# Pump manual
 
