@@ -16,7 +16,12 @@ MOST_VALUES = 100
 
 MetadataKey = Annotated[Text, Field(min_length=1, max_length=100)]
 MetadataValue = (
-    Annotated[Text, Field(max_length=1000)] | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | None
+    Annotated[Text, Field(max_length=1000)]
+    | bool
+    | Annotated[int, Field(ge=-(2**53), le=2**53)]
+    # A whole number of more than 308 digits would be an infinite one, which JSON has not.
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | None
 )
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=50)]
 # Metadata as responses show it. What was moved in from another system can have values within values.

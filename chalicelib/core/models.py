@@ -55,6 +55,14 @@ def _read_time(value: object) -> object:
     raise ValueError("must be a time such as 2026-01-31T12:00:00Z")
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """Postgres takes no distance of 16 hours and more, and Python reads no time of another year than 1 to 9999."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
+
+
 def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -71,8 +79,8 @@ Timestamp = Annotated[
     PlainSerializer(_rfc3339, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
-# A time in a request (RFC 3339), with its distance from UTC.
-Moment = Annotated[AwareDatetime, BeforeValidator(_read_time)]
+# A time in a request (RFC 3339): read with its distance from UTC, and then in UTC.
+Moment = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_in_utc)]
 
 
 # Regular expression → the sentence of a text that does not match.

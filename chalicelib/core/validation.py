@@ -2,6 +2,8 @@
 
 import functools
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -106,14 +108,42 @@ def validate(model: type[BaseModel], value: Any) -> BaseModel:
             return model.model_validate_json(value, strict=True)
         return model.model_validate(value)
     except ValidationError as error:
-        details = [
-            {
-                "field": ".".join(str(part) for part in detail["loc"]),
-                "message": _sentence(detail["type"], detail["msg"], detail.get("ctx", {})),
-            }
-            for detail in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
-        ]
-        raise errors.Unprocessable(errors=details) from error
+        sentences: dict[str, dict[str, None]] = {}
+        for place, sentence in _refusals(error, from_json(value) if isinstance(value, bytes) else value):
+            sentences.setdefault(place, {})[sentence] = None
+        # A field that may have values of several types has a sentence for each of them.
+        details = [{"field": place, "message": ", or ".join(each)} for place, each in sentences.items()]
+        raise errors.Unprocessable(errors=details[:_MAX_ERRORS]) from error
+
+
+@contextmanager
+def of_field(name: str) -> Iterator[None]:
+    """Have what a model refuses that a view makes of a request's field `name` be refused as that field.
+
+    Raises Unprocessable.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise errors.invalid_field(name, next(sentence for _, sentence in _refusals(error, None))) from error
+
+
+def _refusals(error: ValidationError, value: Any) -> Iterator[tuple[str, str]]:
+    """Of each error its field in `value`, a path with dots, and its sentence."""
+    for detail in error.errors(include_url=False, include_input=False):
+        sentence = _sentence(detail["type"], detail["msg"], detail.get("ctx", {}))
+        yield ".".join(_path(detail["loc"], value, is_missing=detail["type"] == "missing")), sentence
+
+
+def _path(location: Sequence[str | int], value: Any, *, is_missing: bool) -> Iterator[str]:
+    """The parts of an error's location that lead through `value`: pydantic also names validators of its own there."""
+    for part in location:
+        entries = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(entries, dict) and part in entries:
+            value = entries[part]
+            yield str(part)
+        elif is_missing and part == location[-1]:
+            yield str(part)
 
 
 def _sentence(kind: str, message: str, context: dict[str, Any]) -> str:

@@ -159,6 +159,12 @@ def test_e1_questions_come_from_json_lines_and_from_beir(answers: Answers) -> No
     refused = user.post(f"/evals/sets/{set_id}/import", {"format": "jsonl", "content": '{"question": "a"}\nnonsense'})
     assert (refused.status, refused.json["errors"][0]) == (422, {"field": "content", "message": "line 2 is not JSON"})
     assert user.post(f"/evals/sets/{set_id}/import", {"format": "beir", "content": "x"}).status == 422
+    strange = '{"question": "a", "expected_documents": ["\\u0000", "\\ud800"]}'
+    added = user.post(f"/evals/sets/{set_id}/import", {"format": "jsonl", "content": strange})
+    assert (added.status, added.json["unknown_documents"]) == (200, ["\ufffd"])
+    beir["qrels"] = "q1\tvalve-3\t--1"
+    refused = user.post(f"/evals/sets/{set_id}/import", beir)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "qrels")
 
 
 def test_e1_questions_come_from_mistakes_and_from_liked_answers(answers: Answers) -> None:

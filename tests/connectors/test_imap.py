@@ -44,6 +44,21 @@ def test_messages_become_documents_and_stay_right(connected: Service, admin: Use
     assert after["<2@example.org>"]["path"].startswith("Archive/")
 
 
+def test_a_message_with_an_impossible_date_stops_no_other(
+    connected: Service, admin: User, mailbox: imap.MailPeer
+) -> None:
+    dates = ("Thu, 01 Jan 2026 10:00:00 +2359", "Fri, 31 Dec 9999 23:59:59 -1400", "Mon, 01 Jan 0001 00:00:00 +1400")
+    for number, date in enumerate(dates, 31):
+        mailbox.deliver(number, f"Valve number {number} is red.", "Archive", date)
+    credentials = {"username": imap.USER, "password": imap.PASSWORD}
+    settings = _settings(mailbox) | {"folders": ["Archive"]}
+    library = Library.connect(connected, admin, "imap", settings, name="dated", credentials=credentials)
+    before = len(mailbox.client.uid("SEARCH", "ALL")[1][0].split()) if mailbox.client.select("Archive") else 0
+    assert counts(library.sync()) == {"created": before}
+    for number in range(31, 34):
+        mailbox.remove(number, "Archive")
+
+
 def test_a_mailbox_that_refuses_or_lacks_a_folder_loses_nothing(
     connected: Service, admin: User, mailbox: imap.MailPeer
 ) -> None:

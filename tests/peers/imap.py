@@ -19,11 +19,13 @@ class MailPeer:
     port: int
     client: imaplib.IMAP4
 
-    def deliver(self, number: int, text: str, folder: str = "INBOX") -> None:
+    def deliver(
+        self, number: int, text: str, folder: str = "INBOX", date: str = "Thu, 01 Jan 2026 10:00:00 +0000"
+    ) -> None:
         """A message with the id `<number@example.org>`."""
         message = (
             f"From: Grace <grace@example.org>\r\nSubject: Pump {number}\r\nMessage-ID: <{number}@example.org>\r\n"
-            f"Date: Thu, 01 Jan 2026 10:00:00 +0000\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+            f"Date: {date}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
         )
         assert self.client.append(folder, "", "", message.encode())[0] == "OK"
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from chalicelib.chat.evals import sets
 from chalicelib.chat.evals.models import MAX_QUESTIONS, EvalImport, EvalImportResult, NewEvalQuestion
 from chalicelib.core import errors
+from chalicelib.core.texts import storable
 from chalicelib.knowledge.collections import usable_documents
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add(conn: "Conn", set_id: UUID, provided: EvalImport) -> EvalImportResult:
     lines = list(_json_lines(getattr(provided, field) or "", field))
     if provided.format == "beir":
         lines = _rated(lines, provided.qrels or "")
-    names = {str(name) for _, line in lines for name in _list(line.get("expected_documents"))}
+    names = {name for _, line in lines for name in _names(line)}
     matches = usable_documents.named(conn, sorted(names))
     questions = [_question(number, line, field, matches) for number, line in lines]
     sets.add(conn, set_id, questions, "imported")
@@ -38,7 +39,7 @@ def add(conn: "Conn", set_id: UUID, provided: EvalImport) -> EvalImportResult:
 
 
 def _question(number: int, line: Mapping[str, Any], field: str, matches: Mapping[str, list[UUID]]) -> NewEvalQuestion:
-    documents = [document for name in _list(line.get("expected_documents")) for document in matches.get(str(name), ())]
+    documents = [document for name in _names(line) for document in matches.get(name, ())]
     try:
         return NewEvalQuestion(
             question=line.get("question") or line.get("query") or line.get("text") or "",
@@ -71,7 +72,7 @@ def _rated(lines: list[Line], qrels: str) -> list[Line]:
         parts = line.strip().split("\t")
         if not line.strip() or (number == 1 and parts[0] == "query-id"):
             continue
-        if len(parts) != 3 or not parts[2].lstrip("-").isdecimal():
+        if len(parts) != 3 or not parts[2].removeprefix("-").isdecimal():
             raise _refused("qrels", number, "is not a query's id, a document's id and a score")
         if int(parts[2][:9]) > 0:
             relevant.setdefault(parts[0], []).append(parts[1])
@@ -80,6 +81,11 @@ def _rated(lines: list[Line], qrels: str) -> list[Line]:
         for number, line in lines
         if str(line.get("_id")) in relevant
     ]
+
+
+def _names(line: Mapping[str, Any]) -> list[str]:
+    """The documents that a line names."""
+    return [storable(str(name)) for name in _list(line.get("expected_documents"))]
 
 
 def _list(value: object) -> list[Any]:

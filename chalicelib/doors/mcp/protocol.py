@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from chalicelib.core import errors, identity
 from chalicelib.core.models import PageQuery
 from chalicelib.doors.mcp import tools
-from chalicelib.doors.mcp.models import McpRequest, McpResponse
+from chalicelib.doors.mcp.models import ListDocumentsArguments, McpRequest, McpResponse
 from chalicelib.knowledge.collections import usable_documents
 
 # The newest first: a client that asks for another one is offered the newest.
@@ -77,8 +77,12 @@ def _call_tool(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_resources(params: dict[str, Any]) -> dict[str, Any]:
-    with identity.as_caller() as conn:
-        page = usable_documents.list_page(conn, None, PageQuery(cursor=params.get("cursor")))
+    try:
+        query = PageQuery(cursor=ListDocumentsArguments(cursor=params.get("cursor")).cursor)
+        with identity.as_caller() as conn:
+            page = usable_documents.list_page(conn, None, query)
+    except (ValidationError, errors.BadRequest) as error:
+        raise RpcError(_INVALID_PARAMS, "The cursor does not come from this list.") from error
     listed = [
         {"uri": f"{_SCHEME}{document.id}", "name": document.title, "mimeType": "text/plain"} for document in page.items
     ]

@@ -20,7 +20,7 @@ from chalicelib.chat.messages.models import Message, Source
 from chalicelib.chat.queue import enqueueing, following, jobs, sse
 from chalicelib.chat.queue.models import NewMessage
 from chalicelib.config.settings.models import ConversationSettings
-from chalicelib.core import errors, identity, request
+from chalicelib.core import errors, identity, request, validation
 from chalicelib.doors import waiting
 from chalicelib.doors.openai import error_objects, model_cards
 from chalicelib.doors.openai.models import (
@@ -108,7 +108,8 @@ def _enqueue(new: NewChatCompletion) -> _Question:
         choice = model_cards.choose(conn, new.model)
         conversation_id = existing_id or _start(conn, new, choice.assistant_id)
         parent = None if existing_id else _add_history(conn, conversation_id, new.messages)
-        question = NewMessage(content=_text(new.messages[-1]), model=choice.llm)
+        with validation.of_field("messages"):
+            question = NewMessage(content=new.messages[-1].text(), model=choice.llm)
         if parent is not None:
             question = question.model_copy(update={"parent_message_id": parent})
         queued = enqueueing.enqueue(conn, conversation_id, question)
@@ -197,18 +198,12 @@ def _check(new: NewChatCompletion) -> None:
                 )
         if message.role in {"tool", "function"}:
             raise errors.BadRequest("Messages of tools are not supported.", code="unsupported_parameter")
-    if new.messages[-1].role != "user" or not _text(new.messages[-1]).strip():
+    if new.messages[-1].role != "user" or not new.messages[-1].text().strip():
         raise errors.BadRequest("The last message must be a question of the user.")
 
 
-def _text(message: ChatMessage) -> str:
-    if isinstance(message.content, list):
-        return "\n".join(part.text for part in message.content)
-    return message.content or ""
-
-
 def _start(conn: "Conn", new: NewChatCompletion, assistant_id: UUID | None) -> UUID:
-    instructions = "\n\n".join(_text(m) for m in new.messages if m.role in {"system", "developer"}).strip()
+    instructions = "\n\n".join(m.text() for m in new.messages if m.role in {"system", "developer"}).strip()
     chosen: dict[str, Any] = {
         "system_prompt": instructions or None,
         "temperature": new.temperature,
@@ -216,21 +211,18 @@ def _start(conn: "Conn", new: NewChatCompletion, assistant_id: UUID | None) -> U
         "max_tokens": new.max_tokens,
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    created = conversations.create(
-        conn,
-        NewConversation(
-            title=_TITLE, assistant_id=assistant_id, settings=ConversationSettings(**chosen) if chosen else None
-        ),
-    )
+    with validation.of_field("messages"):  # the instructions; the other settings have the same bounds here
+        settings = ConversationSettings(**chosen) if chosen else None
+    created = conversations.create(conn, NewConversation(title=_TITLE, assistant_id=assistant_id, settings=settings))
     conversations.update(conn, created.id, ConversationChanges(is_archived=True))
     return created.id
 
 
 def _add_history(conn: "Conn", conversation_id: UUID, sent: Sequence[ChatMessage]) -> UUID | None:
     turns = [
-        (message.role, _text(message))
+        (message.role, message.text())
         for message in sent[:-1]
-        if message.role in {"user", "assistant"} and _text(message).strip()
+        if message.role in {"user", "assistant"} and message.text().strip()
     ]
     return messages.add_history(conn, conversation_id, turns)
 

@@ -7,7 +7,7 @@ What would change the answer and is not supported is refused by name (completion
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from chalicelib.core.models import Request, Resource, Text
 
@@ -39,6 +39,16 @@ class ChatMessage(_Lenient):
     content: (
         Annotated[Text, Field(max_length=MAX_CONTENT_CHARS)] | Annotated[list[TextPart], Field(max_length=100)] | None
     ) = None
+
+    @model_validator(mode="after")
+    def _as_long_in_parts(self) -> "ChatMessage":
+        if len(self.text()) > MAX_CONTENT_CHARS:
+            raise ValueError(f"must have at most {MAX_CONTENT_CHARS} characters (has {len(self.text())})")
+        return self
+
+    def text(self) -> str:
+        """The text of the message, or of its parts, each on a line of its own."""
+        return "\n".join(part.text for part in self.content) if isinstance(self.content, list) else self.content or ""
 
 
 class StreamOptions(_Lenient):

@@ -190,7 +190,8 @@ def normalised_words(content: str) -> str:
     The embedding does not suffice: "I prefer tea over coffee" and "I prefer coffee over tea" have a cosine of 0.99.
     """
     result = " ".join(_normalised_words(content))
-    return (result or " ".join(content.casefold().split()))[:_MAX_NORMALISED_CHARS]
+    # Of separators alone, such as U+001C, no word is left: the content is its own gist.
+    return (result or " ".join(content.casefold().split()) or content)[:_MAX_NORMALISED_CHARS]
 
 
 def _normalised_words(content: str) -> Iterator[str]:
