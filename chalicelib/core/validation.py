@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -138,12 +138,16 @@ def _refusals(error: ValidationError, value: Any) -> Iterator[tuple[str, str]]:
 def _path(location: Sequence[str | int], value: Any, *, is_missing: bool) -> Iterator[str]:
     """The parts of an error's location that lead through `value`: pydantic also names validators of its own there."""
     for part in location:
-        entries = dict(enumerate(value)) if isinstance(value, list) else value
-        if isinstance(entries, dict) and part in entries:
-            value = entries[part]
+        # An index leads into a list, and never into a text.
+        leads = part < len(value) if isinstance(part, int) and isinstance(value, list) else part in _keys(value)
+        if leads:
+            value = value[part]
+        if leads or (is_missing and part == location[-1]):
             yield str(part)
-        elif is_missing and part == location[-1]:
-            yield str(part)
+
+
+def _keys(value: Any) -> Container[Any]:
+    return value if isinstance(value, dict) else ()
 
 
 def _sentence(kind: str, message: str, context: dict[str, Any]) -> str:
