@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import Any
 
 from chalicelib.core import wings
+from chalicelib.core.log import logger
 
 # code → HTTP status and a sentence.
 _codes: dict[str, tuple[int, str]] = {
@@ -62,6 +63,16 @@ _failures: dict[str, str] = {
 _refusals: "dict[str, Callable[[str], Problem]]" = {}
 
 
+# SQLSTATE → what another transaction did at the same moment. A foreign key that is missing from the beginning is found
+# before a row is written: these are of a row that was there then.
+_CONTENTION = {
+    "23503": "Another request deleted what this one needs.",
+    "40001": "Another request changed the same thing at the same moment.",
+    "40P01": "Another request changed the same things at the same moment.",
+    "57014": "The database took too long, because others are at work.",
+}
+
+
 def refusals() -> "Iterable[Callable[[str], Problem]]":
     """What builds the problems of the database's own refusals."""
     _load()
@@ -81,6 +92,19 @@ def of_database(error: BaseException) -> "Problem | None":
     _load()
     build = _refusals.get(str(sqlstate))
     return build(diagnosis.message_detail or "") if build else None
+
+
+def of_contention(error: BaseException) -> "Unavailable | None":
+    """What to tell a client whose request another one got in the way of, and which changed nothing; None for others.
+
+    A second try finds what the other request left, and gets its proper answer: often that something is not there.
+    """
+    sentence = _CONTENTION.get(str(getattr(error, "sqlstate", None)))
+    if sentence is None:
+        return None
+    # A program that names a row which never was would be found by this line.
+    logger().warning("another request got in the way", exc_info=error)
+    return Unavailable(f"{sentence} Nothing was changed. Try again.")
 
 
 def register(**codes: tuple[int, str]) -> None:

@@ -86,7 +86,8 @@ def _transaction(
     except BaseException as error:
         if not conn.closed:
             conn.rollback()
-        if (problem := errors.of_database(error)) is not None:
+        problem = errors.of_database(error) or (errors.of_contention(error) if request is not None else None)
+        if problem is not None:
             raise problem from error
         raise
     connection.commit(conn)

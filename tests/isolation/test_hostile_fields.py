@@ -18,8 +18,9 @@ from tests.isolation.scenario import Scenario
 from tests.isolation.test_routes import EXAMPLES, NAMES, _body, _filled
 from tests.service import _session
 
+NOBODYS = "00000000-0000-7000-8000-000000000000"
 # What types and lengths let pass, and what stands behind them does not have: times, numbers, texts.
-VALUES: list[Any] = [*EDGES, 10**400, {"a": 10**400}, "\x1c", "\u200b", "\u2028", "-0", "x" * 199]
+VALUES: list[Any] = [*EDGES, 10**400, {"a": 10**400}, "\x1c", "\u200b", "\u2028", "-0", "x" * 199, NOBODYS]
 # Servers outside that a body names are not there.
 UNREACHABLE = {"provider_unreachable", "reranking_failed", "embedding_failed", "answer_unfinished"}
 BODIES = [
