@@ -84,9 +84,14 @@ def register_refusal(sqlstate: str, build: "Callable[[str], Problem]") -> None:
     _refusals[sqlstate] = build
 
 
-def of_database(error: BaseException) -> "Problem | None":
-    """The problem that a trigger or a function of the database raised on purpose; None for any other error."""
+def of_database(error: BaseException, *, in_request: bool) -> "Problem | None":
+    """The problem that a trigger or a function of the database raised on purpose; in a request also of contention.
+
+    None for any other error.
+    """
     sqlstate, diagnosis = getattr(error, "sqlstate", None), getattr(error, "diag", None)
+    if in_request and sqlstate in _CONTENTION:
+        return _of_contention(error, _CONTENTION[sqlstate])
     if diagnosis is None or not str(sqlstate).startswith("AL"):
         return None
     _load()
@@ -94,14 +99,11 @@ def of_database(error: BaseException) -> "Problem | None":
     return build(diagnosis.message_detail or "") if build else None
 
 
-def of_contention(error: BaseException) -> "Unavailable | None":
-    """What to tell a client whose request another one got in the way of, and which changed nothing; None for others.
+def _of_contention(error: BaseException, sentence: str) -> "Unavailable":
+    """What to tell a client whose request another one got in the way of, and which changed nothing.
 
     A second try finds what the other request left, and gets its proper answer: often that something is not there.
     """
-    sentence = _CONTENTION.get(str(getattr(error, "sqlstate", None)))
-    if sentence is None:
-        return None
     # A program that names a row which never was would be found by this line.
     logger().warning("another request got in the way", exc_info=error)
     return Unavailable(f"{sentence} Nothing was changed. Try again.")

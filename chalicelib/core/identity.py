@@ -86,8 +86,7 @@ def _transaction(
     except BaseException as error:
         if not conn.closed:
             conn.rollback()
-        problem = errors.of_database(error) or (errors.of_contention(error) if request is not None else None)
-        if problem is not None:
+        if (problem := errors.of_database(error, in_request=request is not None)) is not None:
             raise problem from error
         raise
     connection.commit(conn)
