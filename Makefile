@@ -106,8 +106,8 @@ restore: $(INSTALLED) ## restore ARCHIVE=folder into this stack, or INTO=folder 
 	@test -n "$(ARCHIVE)" || { echo "error: ARCHIVE is required, a folder of .local/backups"; exit 2; }
 	@$(BIN)/python -m infra.local.backups restore --archive "$(ARCHIVE)" $(if $(INTO),--into "$(INTO)") $(if $(KEY),--key "$(KEY)")
 
-drill: $(INSTALLED) ## restore the newest backup, or ARCHIVE=folder, into a scratch stack, compare, ask, and record the result
-	@$(BIN)/python -m infra.local.backups drill $(if $(ARCHIVE),--archive "$(ARCHIVE)")
+drill: $(INSTALLED) ## restore the newest backup, or ARCHIVE=folder, into a scratch stack, compare, ask, and record the result; STAGE=name for a stage in an account
+	@$(BIN)/python -m $(if $(STAGE),infra.drills --stage "$(STAGE)",infra.local.backups drill $(if $(ARCHIVE),--archive "$(ARCHIVE)"))
 
 status: $(INSTALLED) ## show what runs
 	@$(BIN)/python -m infra.local.stack status

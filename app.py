@@ -49,6 +49,12 @@ def update(event: dict[str, Any], context: Any) -> dict[str, str]:  # noqa: ARG0
 
 
 @app.lambda_function()
+def drill(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — the context is not used
+    """Every five minutes: go on with a drill of the backups, or begin one that is due."""
+    return ops_handlers.drill(event)
+
+
+@app.lambda_function()
 def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 — the context is not used
     """At every deploy: bring the database to this version. For Secrets Manager: rotate a secret."""
     return ops_handlers.migrate(event)

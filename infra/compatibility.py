@@ -31,6 +31,8 @@ OWNER_FILES = {
     "ops/deployment.sql",
     "ops/probe.sql",
     "ops/updates/recording.sql",
+    "ops/drills/digests.sql",
+    "ops/drills/recording.sql",
     "core/sealed.sql",
 }  # run by the owner alone; everything else by alcove_app
 

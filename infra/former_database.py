@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from chalicelib.ops.drills.point_in_time import PointInTime
 from chalicelib.ops.updates import stacks
 from chalicelib.ops.updates.clouds import DeployError, Progress
 
@@ -31,13 +32,14 @@ class FormerDatabase:
         self._pauses["MaxAttempts"] = int(_SECONDS / self._pauses["Delay"])
         stack = stacks.parameters(cloud, f"{self._source}-database")
         self._is_aurora = stack.get("Engine", "aurora") == "aurora"
+        self._copy = PointInTime(cloud.databases, self._source, self._label, is_aurora=self._is_aurora)
 
     def snapshot(self, progress: Progress) -> str:
         """The snapshot's name; it is made when there is none. DeployError."""
         with progress.step("database of that time"):
             try:
                 if not self._has_snapshot():
-                    (self._make_of_cluster if self._is_aurora else self._make_of_instance)()
+                    self._make()
             except WaiterError as error:
                 raise DeployError(f"RDS did not restore {self._source} to {self._at}: {error}") from error
             finally:
@@ -73,60 +75,24 @@ class FormerDatabase:
                 f"{self._source} can be restored to a time from {earliest or 'its first backup'} until {latest}."
             )
 
-    def _make_of_cluster(self) -> None:
-        source: Any = self._rds.describe_db_clusters(DBClusterIdentifier=self._source)["DBClusters"][0]
-        self._require_restorable(source.get("EarliestRestorableTime"), source.get("LatestRestorableTime"))
-        if not self._has_restored():
-            self._rds.restore_db_cluster_to_point_in_time(
-                DBClusterIdentifier=self._label,
-                SourceDBClusterIdentifier=self._source,
-                RestoreToTime=self._at,
-                DBSubnetGroupName=source["DBSubnetGroup"],
-                VpcSecurityGroupIds=[group["VpcSecurityGroupId"] for group in source.get("VpcSecurityGroups", [])],
-                DeletionProtection=False,
-            )
-        # No instance is made: nobody connects, and a snapshot is of the storage.
-        self._wait("db_cluster_available", {"DBClusterIdentifier": self._label})
-        self._rds.create_db_cluster_snapshot(**self._name(), DBClusterIdentifier=self._label)
-        self._wait("db_cluster_snapshot_available", self._name())
-
-    def _make_of_instance(self) -> None:
-        source: Any = self._rds.describe_db_instances(DBInstanceIdentifier=self._source)["DBInstances"][0]
-        self._require_restorable(None, source.get("LatestRestorableTime"))
-        if not self._has_restored():
-            self._rds.restore_db_instance_to_point_in_time(
-                TargetDBInstanceIdentifier=self._label,
-                SourceDBInstanceIdentifier=self._source,
-                RestoreTime=self._at,
-                DBSubnetGroupName=source["DBSubnetGroup"]["DBSubnetGroupName"],
-                VpcSecurityGroupIds=[group["VpcSecurityGroupId"] for group in source.get("VpcSecurityGroups", [])],
-                PubliclyAccessible=False,
-                DeletionProtection=False,
-            )
-        self._wait("db_instance_available", {"DBInstanceIdentifier": self._label})
-        self._rds.create_db_snapshot(DBSnapshotIdentifier=self._label, DBInstanceIdentifier=self._label)
-        self._wait("db_snapshot_available", self._name())
-
-    def _has_restored(self) -> bool:
-        """Whether a process that was killed has begun to restore it."""
-        try:
-            if self._is_aurora:
-                return bool(self._rds.describe_db_clusters(DBClusterIdentifier=self._label)["DBClusters"])
-            return bool(self._rds.describe_db_instances(DBInstanceIdentifier=self._label)["DBInstances"])
-        except (self._rds.exceptions.DBClusterNotFoundFault, self._rds.exceptions.DBInstanceNotFoundFault):
-            return False
+    def _make(self) -> None:
+        window = self._copy.restorable()
+        self._require_restorable(window.earliest, window.latest)
+        self._copy.restore(self._at)
+        if self._is_aurora:
+            # No instance is made: nobody connects, and a snapshot is of the storage.
+            self._wait("db_cluster_available", {"DBClusterIdentifier": self._label})
+            self._rds.create_db_cluster_snapshot(**self._name(), DBClusterIdentifier=self._label)
+            self._wait("db_cluster_snapshot_available", self._name())
+        else:
+            self._wait("db_instance_available", {"DBInstanceIdentifier": self._label})
+            self._rds.create_db_snapshot(**self._name(), DBInstanceIdentifier=self._label)
+            self._wait("db_snapshot_available", self._name())
 
     def _delete_restored(self, progress: Progress) -> None:
         """Delete the database without clients, if there is one. What cannot be deleted now is named."""
-        if not self._has_restored():
-            return
         try:
-            if self._is_aurora:
-                self._rds.delete_db_cluster(DBClusterIdentifier=self._label, SkipFinalSnapshot=True)
-            else:
-                self._rds.delete_db_instance(
-                    DBInstanceIdentifier=self._label, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
-                )
+            self._copy.delete()
         except ClientError as error:
             reason = error.response["Error"]["Code"]
             progress.report(f"  the database {self._label} is not deleted ({reason}): the same command deletes it")

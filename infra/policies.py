@@ -31,6 +31,7 @@ _EVERYTHING = {
     "ArtefactBucket": "artefacts",
     "PythonImage": "python:3.13-slim@sha256:0",
     "Cidr": "10.42.0.0/16",
+    "DatabaseEngine": "aurora",
     "DatabaseAddress": "database.example.org:5432/alcove",
     "DatabaseResourceId": "cluster-ABCD",
     "DatabaseSecretArn": f"{_ARN}app",

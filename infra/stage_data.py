@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.ops.drills.point_in_time import PointInTime, scratch_name
 from chalicelib.ops.updates import stacks
+from chalicelib.ops.updates.clouds import wait_until
 from infra.cloud import Cloud
+
+_SCRATCH_SECONDS = 1800
 
 
 def documents_bucket(cloud: Cloud, stage: str) -> str:
@@ -32,6 +37,16 @@ def unprotect(cloud: Cloud, name: str) -> None:
         databases.modify_db_cluster(DBClusterIdentifier=identifier, DeletionProtection=False)
     with suppress(databases.exceptions.DBInstanceNotFoundFault):
         databases.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True)
+
+
+def delete_scratch(cloud: Cloud, name: str) -> None:
+    """Delete the database of a drill that is under way: it is in the subnets that are to go. DeployError."""
+    deadline = time.monotonic() + _SCRATCH_SECONDS
+    for is_aurora in (True, False):
+        scratch = scratch_name(name)
+        copy = PointInTime(cloud.databases, f"alcove-{name}", scratch, is_aurora=is_aurora)
+        while not copy.delete():
+            wait_until(deadline, f"The database {scratch} of a drill cannot be deleted.", cloud.poll_seconds)
 
 
 class StageData:

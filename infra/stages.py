@@ -29,7 +29,7 @@ from chalicelib.ops.updates import deploying, first_requests, stacks
 from chalicelib.ops.updates.clouds import DeployError, Progress
 from infra import artefacts, deploy, gateway_logs, image, package, preflight, stack_protection
 from infra.cloud import Cloud
-from infra.stage_data import StageData, documents_bucket, has_bucket, unprotect
+from infra.stage_data import StageData, delete_scratch, documents_bucket, has_bucket, unprotect
 from infra.versions import Version, record, revision_of_checkout, versions
 
 STAGES = package.ROOT / "infra" / "stages"
@@ -317,10 +317,12 @@ def down(cloud: Cloud, stage: Stage, progress: Progress, *, data: bool = False) 
     remaining = StageData(cloud, stage.name)
     unprotect(cloud, stage.name)
     for part in reversed(PARTS):
+        if part == "database":  # the function that would delete it is gone
+            delete_scratch(cloud, stage.name)
         with progress.step(f"delete {part}"):
             stack_protection.release(cloud, stage.stack(part))
             stacks.delete(cloud, stage.stack(part))
-    for kind in ("deployments", "restores"):
+    for kind in ("deployments", "restores", "drills"):
         cloud.s3.delete_object(Bucket=cloud.artefact_bucket, Key=f"{kind}/{stage.name}.json")
     if data:
         with progress.step("delete data"):

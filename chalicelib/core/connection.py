@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from chalicelib.core import errors, logins, process
@@ -34,10 +35,30 @@ _TRUSTED_SECONDS = 60
 _warm = threading.local()
 
 
+# The login of elsewhere(), for the whole process: a search may use threads.
+_replaced: list[Login] = []
+
+
 @process.cached
-def _login() -> dict[str, Any]:
+def _login() -> Login:
+    if _replaced:
+        return _replaced[-1]
     login = logins.of(logins.APP, settings().database_secret)
     return login | ({"host": settings().database_host} if settings().database_host else {})
+
+
+@contextmanager
+def elsewhere(login: Login) -> Iterator[None]:
+    """Within the block the application works in another database: for migrate, which serves nobody meanwhile."""
+    close()
+    _replaced.append(login)
+    _login.cache_clear()
+    try:
+        yield
+    finally:
+        _replaced.pop()
+        close()
+        _login.cache_clear()
 
 
 def connect(login: Login, *, seconds: float = 5) -> "Conn":

@@ -49,10 +49,13 @@ class Settings:
     mail_secret: str = ""
     # Without it no update can be uploaded.
     updates_bucket: str = ""
-    # Of update alone: the public keys of those who may sign, the bucket of packages, and CloudFormation's role.
-    signers: str = ""
+    # Of update and drill: the bucket of packages, which also has the journal of the drills.
     artefact_bucket: str = ""
+    # Of update alone: the public keys of those who may sign, and CloudFormation's role.
+    signers: str = ""
     stack_role: str = ""
+    # How many days are between two drills of the backups; 0 for drills on demand alone.
+    drill_days: str = "0"
     # `true` where CloudWatch knows this deployment: in an account.
     cloud_metrics: str = "false"
     # What CloudWatch has the stage's database as: `aurora`, `rds`, or `none` for one that is not the stage's.

@@ -22,13 +22,20 @@ def update(event: dict[str, Any]) -> dict[str, str]:
     return receiving.receive(event)
 
 
+def drill(event: dict[str, Any]) -> dict[str, Any]:
+    """Go on with the drill of the account's backups, or begin one that is due or, with `drill`, requested."""
+    from chalicelib.ops.drills import drill as drills
+
+    return drills.run(requested="drill" in event)
+
+
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
     """At every deploy, before the new code serves: migrate. With a `Step`: one step of a secret's rotation.
 
     With `unlock`, the e-mail address or username of an account: end the account's locks, for an operator. With
     `history`: store what an update did. With `smoke`: search with this version's code. With `probe`: create or erase
     the account of the first requests. With `restoring`: which objects the documents of a restored database refer to, or
-    the versions that these have in the new bucket.
+    the versions that these have in the new bucket. With `drill`: what a drill asks of a database.
     """
     from chalicelib.ops import deployment, rotation
 
@@ -46,6 +53,10 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
         return deployment.probe(event["probe"])
     if "restoring" in event:
         return deployment.restore_objects(event["restoring"])
+    if "drill" in event:
+        from chalicelib.ops import drilling
+
+        return drilling.work(event["drill"])
     migrated = deployment.migrate()
     tick_requests.request()
     return migrated

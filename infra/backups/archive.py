@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import sql
 
 from chalicelib.core import sealed
+from chalicelib.ops.drills import digests
+from chalicelib.ops.drills.digests import TableSum
 from infra.local import cluster, postgres
 
 if TYPE_CHECKING:
@@ -39,11 +41,6 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 FORMAT = 1
-_TABLES = (
-    "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') "
-    "and not relispartition and relpersistence = 'p' order by 1"
-)
-_SUM = "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from {} t"
 _OBJECTS = (
     "select object_key, object_version from documents where object_version is not null or status = 'pending' order by 1"
 )
@@ -65,14 +62,6 @@ class Place:
     master_key: str
     vault: SecretsManagerClient
     secrets: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class TableSum:
-    """The number of a table's rows, and a sum over all of them that does not depend on their order."""
-
-    rows: int
-    checksum: str
 
 
 @dataclass
@@ -141,7 +130,7 @@ def create(place: Place, archive: Path, key: bytes) -> Manifest:
             created_at=moment,
             postgres=version,
             migrations=[row[0] for row in connection.execute("select migration_id from _yoyo_migration order by 1")],
-            tables=table_sums(connection),
+            tables={name: digests.total(sums) for name, sums in digests.of_database(connection).items()},
             objects=0,
             object_bytes=0,
         )
@@ -181,15 +170,6 @@ def objects(archive: Path) -> Iterator[dict[str, Any]]:
     with (archive / "objects.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
-
-
-def table_sums(connection: postgres.Superuser) -> dict[str, TableSum]:
-    """Rows and checksum of every table, in the connection's snapshot."""
-    sums = {}
-    for (table,) in connection.execute(_TABLES).fetchall():
-        number, checksum = _row(connection.execute(sql.SQL(_SUM).format(sql.Identifier(table))).fetchone())
-        sums[table] = TableSum(number, checksum)
-    return sums
 
 
 def encrypt(key: bytes, text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from psycopg import sql
 
 from chalicelib.core import sealed
+from chalicelib.ops.drills import digests
 from infra.backups import archive
 from infra.backups.archive import BackupError, Manifest, Place
 from infra.local import postgres
@@ -68,16 +69,9 @@ def load(folder: Path, server: postgres.Server, database: str) -> None:
 def compare(manifest: Manifest, server: postgres.Server, database: str) -> list[str]:
     """How a database differs from a backup's manifest: a sentence for each table."""
     with postgres.connect_superuser(server, database) as connection:
-        present = archive.table_sums(connection)
-    differences = [f"{name} is missing" for name in sorted(manifest.tables.keys() - present.keys())]
-    differences += [f"{name} is too many" for name in sorted(present.keys() - manifest.tables.keys())]
-    for name in sorted(manifest.tables.keys() & present.keys()):
-        expected, actual = manifest.tables[name], present[name]
-        if expected.rows != actual.rows:
-            differences.append(f"{name} has {actual.rows} rows instead of {expected.rows}")
-        elif expected.checksum != actual.checksum:
-            differences.append(f"{name} has other contents")
-    return differences
+        present = digests.of_database(connection)
+    expected = {name: {0: sums} if sums.rows else {} for name, sums in manifest.tables.items()}
+    return digests.differences(expected, present)
 
 
 def compare_objects(folder: Path, place: Place, sample: int = SAMPLE) -> list[str]:

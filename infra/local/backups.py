@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from psycopg.types.json import Jsonb
 
+from chalicelib.ops.drills import recording
 from infra import package
 from infra.backups import archive, restoring
 from infra.backups.archive import BackupError, Place
@@ -34,10 +35,6 @@ _ASK_SECONDS = 120
 _RECORD = (
     "insert into update_backups (backup_path, created_at, backup_size_bytes, components, notes) "
     "values (%s, %s, %s, %s, %s)"
-)
-_TESTED = (
-    "update update_backups set restoration_tested = true, restoration_tested_at = now(), notes = %s "
-    "where backup_path = %s"
 )
 _COMPONENTS = ["database", "objects", "keys", "secrets"]
 
@@ -98,13 +95,14 @@ def restore(folder: Path, directory: Path, key: Path) -> restoring.Restored:
 def drill(directory: Path = _STATE, folder: Path | None = None) -> list[str]:
     """Restore the newest archive, or `folder`, into a scratch stack; compare, ask one question, and record the result.
 
-    Returns what differs; nothing when the backup is good, which `restoration_tested` says then. The stack that runs is
-    not touched, but for that record.
+    Returns what differs; nothing when the backup is good. `restoration_tested` says which, and a difference is an
+    event, `drill_failed`. The stack that runs is not touched, but for that record.
     """
     archives = sorted(path for path in (directory / "backups").glob("*Z") if path.is_dir())
     chosen = folder or (archives[-1] if archives else None)
     if chosen is None:
         raise BackupError("There is no backup yet: make backup creates one.")
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="alcove-drill-", dir=directory) as name:
         scratch = Path(name)
         scratch.chmod(0o755)
@@ -114,9 +112,11 @@ def drill(directory: Path = _STATE, folder: Path | None = None) -> list[str]:
             differences = [str(error)]
         finally:
             stack.reset(scratch)
-    if not differences:
-        with postgres.connect_superuser(postgres.start(directory / "postgres"), DATABASE) as connection:
-            connection.execute(_TESTED, [f"drill at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", str(chosen)])
+    document: dict[str, Any] = {"backup_path": str(chosen), "differences": differences}
+    document["duration_ms"] = round(1000 * (time.monotonic() - started))
+    document["notes"] = f"drill at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    with postgres.connect_superuser(postgres.start(directory / "postgres"), DATABASE) as connection:
+        recording.record(connection, document)
     return differences
 
 

@@ -382,7 +382,7 @@ def code() -> Code:
 def reach_of_functions() -> dict[str, Reach]:
     """What each function reaches, by its handler's name, and the GPU task, `embedder`."""
     read = code()
-    entries = {name: [f"app.{name}"] for name in ("ingest", "answer", "sync", "tick", "migrate", "update")}
+    entries = {name: [f"app.{name}"] for name in ("ingest", "answer", "sync", "tick", "migrate", "update", "drill")}
     bound = [
         node
         for node in read.nodes
@@ -395,8 +395,9 @@ def reach_of_functions() -> dict[str, Reach]:
 @functools.cache
 def of_functions() -> dict[str, frozenset[Call]]:
     """The calls of each function by its handler's name, and of the GPU task, `embedder`."""
-    # Calls of `update` have clients of their own (infra/cloud.py), which tests/infra/test_rights.py reads.
-    return {name: frozenset(reach.calls()) for name, reach in reach_of_functions().items() if name != "update"}
+    # Calls of these two are made by clients that they pass on, which tests/infra/test_rights.py reads.
+    others = {"update", "drill"}
+    return {name: frozenset(reach.calls()) for name, reach in reach_of_functions().items() if name not in others}
 
 
 def readers_of_settings() -> dict[str, set[str]]:

@@ -4,6 +4,7 @@ The calls are derived from the code (tests/infra/aws_calls.py), the rights and t
 the templates. A new call, a new resource or a new function is covered without a change here.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import cfn_flip  # type: ignore[import-untyped]
 import pytest
 
 from chalicelib.core import logins, settings
+from chalicelib.ops.drills import point_in_time
 from infra import stages
 from infra.package import ROOT
 from tests.infra import aws_calls
@@ -88,6 +90,14 @@ ACTIONS_OF_UPDATE = {
     # Of a stack that was never finished: `update` runs in one that was.
     "delete_stack": set(),
 }
+# `drill` passes RDS's client on to what restores (chalicelib/ops/drills/point_in_time.py).
+DRILLS = ROOT / "chalicelib" / "ops" / "drills"
+ACTIONS_OF_DRILL = {
+    ("s3", "get_object"): {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
+    ("lambda", "invoke"): {"lambda:InvokeFunction"},
+    ("rds", "generate_db_auth_token"): {"rds-db:connect"},
+    ("rds", "restore_db_cluster_to_point_in_time"): {"rds:RestoreDBClusterToPointInTime", "rds:AddTagsToResource"},
+}
 OF_THE_BUCKET = {"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"}
 
 
@@ -116,6 +126,14 @@ def _rights(role: dict[str, Any]) -> Iterator[Right]:
             statement = item["Fn::If"][1] if "Fn::If" in item else item
             for action in _list(statement["Action"]):
                 yield from ((action, _text(resource)) for resource in _list(statement["Resource"]))
+
+
+def _both_branches(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements of a role, whatever its conditions are."""
+    for policy in role["Properties"]["Policies"]:
+        for item in policy["PolicyDocument"]["Statement"]:
+            branches = item["Fn::If"][1:] if "Fn::If" in item else [item]
+            yield from (branch for branch in branches if "Action" in branch)
 
 
 def _name(resource: str) -> str:
@@ -223,6 +241,39 @@ def test_update_may_do_what_it_calls_and_nothing_else(template: Template) -> Non
             own = "".join(word.capitalize() for word in method.split("_"))
             needed |= ACTIONS_OF_UPDATE.get(method, {f"{SERVICES_OF_UPDATE[client or direct]}:{own}"})
     assert needed == allowed
+
+
+def test_drill_may_do_what_it_calls_and_nothing_else(template: Template) -> None:
+    rights = {action for item in _both_branches(template["Resources"]["DrillRole"]) for action in _list(item["Action"])}
+    needed: set[str] = set()
+    pattern = re.compile(r"(?:aws\.(\w+)\(\)|self\.(_rds))\.(\w+)\(")
+    for path in DRILLS.glob("*.py"):
+        for client, passed_on, method in pattern.findall(path.read_text()):
+            service = aws_calls.code().services.get(f"chalicelib.core.aws.{client}", "rds" if passed_on else "")
+            own = "".join(word.capitalize() for word in method.split("_")).replace("Db", "DB")
+            needed |= ACTIONS_OF_DRILL.get((service, method), {f"{service}:{own}"})
+    assert needed == rights - LOGS
+
+
+def test_drill_changes_and_deletes_databases_of_drills_alone(template: Template) -> None:
+    """By their name, which no stage's database has, and by their tag; and it is in no network."""
+    role = template["Resources"]["DrillRole"]
+    assert role["Condition"] == template["Resources"]["Drill"]["Condition"] == "HasDrills"
+    assert "VpcConfig" not in template["Resources"]["Drill"]["Properties"]
+    live = {f"{kind}:alcove-Stage" for kind in ("cluster", "db")}
+    changing = {
+        action: (json.dumps(statement["Resource"]).replace("${Stage}", "Stage"), statement.get("Condition"))
+        for statement in _both_branches(role)
+        for action in _list(statement["Action"])
+        if action.startswith("rds:") and not action.startswith("rds:Describe")
+    }
+    for action, (resources, _) in changing.items():
+        names = set(re.findall(r"(?:cluster|db):[\w-]+", resources))
+        assert names, action
+        assert not names & live or action.startswith("rds:Restore"), action
+    of_a_drill = {"StringEquals": {"aws:ResourceTag/Drill": {"Ref": "Stage"}}}
+    assert [changing[f"rds:DeleteDB{kind}"][1] for kind in ("Cluster", "Instance")] == [of_a_drill] * 2
+    assert not point_in_time.scratch_name("production").startswith("alcove-")
 
 
 def test_every_client_of_core_aws_is_called_by_some_function() -> None:

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.ops.drills.point_in_time import PointInTime, scratch_name
 from chalicelib.ops.updates import stacks
 from chalicelib.ops.updates.clouds import DeployError, silent
 from infra import package, stage_restoring, stages
@@ -20,7 +21,7 @@ from infra.cloud import Cloud
 from infra.former_database import FormerDatabase
 from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
-from infra.stage_data import StageData, documents_bucket
+from infra.stage_data import StageData, delete_scratch, documents_bucket
 from infra.stage_restoring import Restore
 
 pytestmark = pytest.mark.long
@@ -150,6 +151,23 @@ def test_what_a_killed_process_left_is_taken_up_and_deleted(records: Cloud) -> N
     )
     FormerDatabase(records, restore).snapshot(silent())
     assert (_databases(records), _snapshots(records)) == ({"alcove-production"}, {restore.label})
+
+
+@pytest.mark.parametrize("is_aurora", [True, False])
+def test_a_destroyed_stage_leaves_no_database_of_a_drill_and_deletes_no_other(records: Cloud, is_aurora: bool) -> None:
+    _cluster(records) if is_aurora else _instance(records)
+    scratch, tags = scratch_name("production"), {"Drill": "production"}
+    copy = PointInTime(records.databases, "alcove-production", scratch, is_aurora=is_aurora, tags=tags)
+    copy.restore(datetime.now(UTC))
+    copy.restore(datetime.now(UTC))
+    while copy.address() is None:
+        pass
+    assert _databases(records) == {"alcove-production", scratch, *([f"{scratch}-1"] if is_aurora else [])}
+    delete_scratch(records, "produc")
+    assert scratch in _databases(records)
+    delete_scratch(records, "production")
+    assert _databases(records) == {"alcove-production"}
+    delete_scratch(records, "production")
 
 
 def test_a_time_outside_of_the_backups_is_refused_with_their_range(records: Cloud) -> None:

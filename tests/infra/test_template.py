@@ -27,6 +27,7 @@ FUNCTIONS = {
     "Tick": "TickRole",
     "Migrate": "MigrateRole",
     "Update": "UpdateRole",
+    "Drill": "DrillRole",
 }
 # Of CloudFormation, which has rights over every part of the stack while it carries out an update.
 STACK_ROLE = "StackRole"
@@ -116,9 +117,9 @@ def test_in_a_network_lambda_may_join_functions_to_it_and_their_code_may_not(tem
     }
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
         placed = {"Fn::If": ["HasNetwork", inside, {"Ref": "AWS::NoValue"}]}
-        assert function.get("VpcConfig") == (None if name == "Update" else placed), name
+        assert function.get("VpcConfig") == (None if name in {"Update", "Drill"} else placed), name
     for name, role in _of_type(template, "AWS::IAM::Role").items():
-        if name in {"UpdateRole", STACK_ROLE}:
+        if name in {"UpdateRole", "DrillRole", STACK_ROLE}:
             continue
         attached = {"Fn::If": ["HasNetwork", {"Ref": "NetworkPolicy"}, {"Ref": "AWS::NoValue"}]}
         assert attached in role["ManagedPolicyArns"]
@@ -189,6 +190,7 @@ def test_functions_know_their_surroundings_and_only_migrate_the_owner(template: 
             "ALCOVE_DATABASE_ENGINE",
         },
         "Update": {"ALCOVE_UPDATES_BUCKET", "ALCOVE_SIGNERS", "ALCOVE_ARTEFACT_BUCKET", "ALCOVE_STACK_ROLE"},
+        "Drill": {"ALCOVE_ARTEFACT_BUCKET", "ALCOVE_DATABASE_ENGINE", "ALCOVE_DRILL_DAYS"},
     }
     additional["Stream"] = additional["APIHandler"] | {"AWS_LAMBDA_EXEC_WRAPPER"}
     for name, function in _of_type(template, "AWS::Serverless::Function").items():
@@ -291,7 +293,7 @@ def test_only_migrate_reads_the_masters_and_the_owners_secret(template: Template
                     readers.setdefault(_named(template, resource), set()).add(name)
     assert readers["OwnerSecretArn"] == readers["MasterSecretArn"] == {"MigrateRole"}
     assert readers["ServiceSecret"] == {"ApiRole", "MigrateRole"}
-    assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values()) - {"UpdateRole"}
+    assert readers["DatabaseSecretArn"] == set(FUNCTIONS.values()) - {"UpdateRole", "DrillRole"}
 
 
 def test_only_update_may_change_the_stack_and_only_its_bucket_starts_it(template: Template) -> None:
@@ -304,7 +306,8 @@ def test_only_update_may_change_the_stack_and_only_its_bucket_starts_it(template
         assert any(action.startswith(("cloudformation:", "iam:PassRole")) for action in actions) == (
             name in {"UpdateRole", STACK_ROLE}
         )
-        if name != "UpdateRole":
+        # `drill` has `migrate` look into databases.
+        if name not in {"UpdateRole", "DrillRole"}:
             assert "lambda:InvokeFunction" not in actions
     permission = template["Resources"]["UpdatePermission"]["Properties"]
     assert permission["Principal"] == "s3.amazonaws.com"
@@ -339,12 +342,13 @@ def test_only_the_api_ingestion_and_sync_write_documents_and_only_tick_deletes_t
             for action in _list(statement["Action"]):
                 holders.setdefault(action, set()).add(name)
     writing = {"ApiRole", "IngestRole", "SyncRole"}  # uploads, what is packed into them, what a source has
-    assert holders["s3:PutObject"] == writing | {"UpdateRole"}  # packages
+    assert holders["s3:PutObject"] == writing | {"UpdateRole", "DrillRole"}  # packages; the journal
     assert holders["s3:GetObject"] == {
         "ApiRole",
         "IngestRole",
         "TickRole",
         "UpdateRole",
+        "DrillRole",
         STACK_ROLE,
     }  # the API signs links to originals
     deleting = {action: names for action, names in holders.items() if action.startswith("s3:DeleteObject")}

@@ -38,8 +38,12 @@ _DEEP = re.compile(r"\b(?:from|join)\s+(?:documents|document_\w+|readable_docume
 # The wings that keep the library: they show and change documents as such, and answer nothing.
 LIBRARY = tuple(f"knowledge/{wing}/" for wing in ("documents", "collections", "ingestion", "embedding", "connectors"))
 
-# What `migrate` reads, which no user reaches: where the files of a restored stage's documents lie.
-OF_A_DEPLOYMENT = {"ops/deployment.sql:object_references"}
+# What `migrate` reads, which no user reaches: where the files of a restored stage's documents lie, also for a drill.
+OF_A_DEPLOYMENT = {
+    "ops/deployment.sql:object_references",
+    "ops/drills/digests.sql:objects",
+    "ops/drills/digests.sql:present",
+}
 
 
 @dataclass

@@ -21,6 +21,7 @@ from psycopg import sql
 from app import app, migrate
 from chalicelib.core import connection, logins, process
 from chalicelib.core.settings import MissingSettingError, settings
+from chalicelib.ops.drills import drill
 from infra.local import emulator, postgres
 from tests.peers.rds import RdsLogin
 from tests.service import Database, Service
@@ -36,6 +37,7 @@ class Rds:
     server: postgres.Server
     listener: RdsLogin
     root: Path
+    served: Path
     database: str = "alcove"
 
     def superuser(self, database: str = "postgres") -> psycopg.Connection[Any]:
@@ -87,7 +89,7 @@ def rds(endpoint_url: str) -> Iterator[Rds]:
         root, served = _certificate(directory)
         place = (server.host, server.port)
         listener = RdsLogin(place, server.url("superuser", "postgres"), served, emulator.ACCESS_KEY, HOST)
-        yield Rds(server, listener, root)
+        yield Rds(server, listener, root, served)
         listener.close()
         postgres.stop(directory / "postgres")
 
@@ -160,6 +162,36 @@ def test_s2_a_restored_database_whose_roles_had_passwords_is_taken_over(rds: Rds
         assert (
             conn.execute("select 1 from pg_authid where rolname ~ '^alcove_' and rolpassword is not null").rowcount == 0
         )
+
+
+@pytest.fixture
+def copy(rds: Rds) -> Iterator[RdsLogin]:
+    """The same server at another address, as the copy of a drill is."""
+    place = (rds.server.host, rds.server.port)
+    listener = RdsLogin(place, rds.server.url("superuser", "postgres"), rds.served, emulator.ACCESS_KEY, HOST)
+    yield listener
+    listener.close()
+
+
+def test_o8_migrate_looks_into_the_copy_of_a_drill_with_the_tokens_that_drill_has_signed(
+    rds: Rds, service: Service, copy: RdsLogin
+) -> None:
+    _migrate()
+    service.user().add("Pump", "The coolant pump P-17 is inspected every ninety days.")
+    live = _migrate({"drill": {"digest": 4}})
+    rds.listener.tokens.clear()
+    passwords = drill._tokens(HOST, copy.port)
+    event = {"host": HOST, "port": copy.port, "passwords": passwords, "parts": 4, "since": live["since"]}
+    there = _migrate({"drill": {"copy": event}})
+    assert (there["tables"], there["searches"], there["search_error"]) == (live["tables"], 1, None)
+    assert set(copy.tokens) == set(passwords.items()), "owner and application, both in the copy"
+    assert rds.listener.tokens == [], "the live database is not asked"
+    assert service.user().get("/me").status == 200
+    assert {role for role, _ in rds.listener.tokens} == {logins.APP}, "afterwards it is again"
+    copy.tokens.clear()
+    with pytest.raises(psycopg.OperationalError, match="PAM authentication failed"):
+        _migrate({"drill": {"copy": event | {"passwords": drill._tokens(HOST, rds.listener.port)}}})
+    assert copy.tokens == []
 
 
 def test_a_server_with_another_authoritys_certificate_gets_no_token(

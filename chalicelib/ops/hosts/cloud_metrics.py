@@ -16,7 +16,7 @@ from chalicelib.ops.hosts.models import CloudMetric, CloudMetricKind, CloudMetri
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
-FUNCTIONS = ("api", "stream", "ingest", "answer", "sync", "tick", "migrate", "update")
+FUNCTIONS = ("api", "stream", "ingest", "answer", "sync", "tick", "migrate", "update", "drill")
 QUEUES = ("ingest", "answer", "sync", "tick", "ingest-dead-letter", "answer-dead-letter", "sync-dead-letter")
 # Our name of a metric: CloudWatch's name, and what it is of a step.
 _OF_FUNCTIONS = {

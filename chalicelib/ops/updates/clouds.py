@@ -38,10 +38,8 @@ class Cloud:
 
 def of_function() -> Cloud:
     """What `update` may reach, by its own role."""
-    own = settings()
-    return Cloud(
-        aws.cloudformation(), aws.s3(), aws.functions(), own.artefact_bucket, _POLL_SECONDS_OF_FUNCTION, own.stack_role
-    )
+    bucket, role = settings().artefact_bucket, settings().stack_role
+    return Cloud(aws.cloudformation(), aws.s3(), aws.functions(), bucket, _POLL_SECONDS_OF_FUNCTION, role)
 
 
 class Progress:

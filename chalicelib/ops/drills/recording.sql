@@ -1,0 +1,2 @@
+-- name: record
+select record_drill(%(drill)s)
