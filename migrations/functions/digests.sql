@@ -1,5 +1,14 @@
 -- Digests: what a user wants to be told of by e-mail, once a day at most and off by default.
 
+-- Whether a document is still its owner's matter: of a group, while the owner is a member. Webhooks and digests ask.
+create or replace function is_owners_matter(owner uuid, space integer) returns boolean
+    language sql stable security definer set search_path = public, pg_temp
+    begin atomic
+        select not exists (select from spaces s
+                            where s.id = space and s.group_id is not null
+                              and not exists (select from memberships m where m.group_id = s.group_id and m.user_id = owner));
+    end;
+
 -- What happened to a user in the last day, in numbers: documents that failed and that were read in part, and sources of the
 -- user's that could not be brought up to date; and how much of the month's budget is spent in percent, from 80 on; else 0.
 create or replace function digest_of(account_id uuid) returns jsonb
@@ -11,7 +20,7 @@ create or replace function digest_of(account_id uuid) returns jsonb
                        count(*) filter (where o.status = 'completed' and o.warnings <> '[]') as warned
                   from documents o
                  where o.owner_id = account_id and o.status in ('failed', 'completed') and o.deleted_at is null
-                   and o.processed_at > now() - interval '1 day') d,
+                   and o.processed_at > now() - interval '1 day' and is_owners_matter(account_id, o.space_id)) d,
                (select count(*) as failed from connectors c
                  where c.owner_id = account_id and c.status <> 'disabled'
                    and (c.status = 'error' or c.failures > 0 or c.error_code is not null) and c.updated_at > now() - interval '1 day') n,

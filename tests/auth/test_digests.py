@@ -37,6 +37,17 @@ def test_a_user_who_wants_it_is_told_of_failed_documents_once_a_day(mails: Mailb
     assert [mails.of(person.email) for person in others] == [[], []]
 
 
+def test_a_user_who_has_left_a_group_is_told_nothing_of_its_documents(mails: Mailboxes) -> None:
+    administrator, leaver = mails.service.administrator(), _wants(mails)
+    group = administrator.post("/groups", {"name": "Operators"}).json["id"]
+    assert administrator.put(f"/groups/{group}/members/{leaver.id}", {"role": "editor"}).status == 204
+    leaver.add("Pump", PUMP, scope="group", group_id=group)
+    statement = "update documents set status = 'failed', error_code = 'unreadable', error_message = 'x' "
+    mails.service.rows(f"{statement} where owner_id = %s returning 1", leaver.id)
+    assert leaver.delete(f"/groups/{group}/members/{leaver.id}").status == 204
+    assert repairs.run("queue_digests")["queue_digests"] == 0
+
+
 def test_a_user_is_told_that_a_budget_is_near_its_end(mails: Mailboxes) -> None:
     user, administrator = _wants(mails), mails.service.administrator()
     assert administrator.put(f"/users/{user.id}/budget", {"monthly_cost_usd": 1}).status == 200

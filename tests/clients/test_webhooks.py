@@ -152,6 +152,21 @@ def test_nobody_is_told_of_what_belongs_to_somebody_else(service: Service, maste
     assert (refused.status, refused.json["code"]) == (403, "forbidden")
 
 
+def test_who_has_left_a_group_is_told_nothing_more_of_its_documents(
+    service: Service, master_key: str, receiver: Receiver
+) -> None:
+    administrator, leaver, editor = service.administrator(), service.user(), service.user()
+    group = administrator.post("/groups", {"name": "Operators"}).json["id"]
+    for member in (leaver, editor):
+        assert administrator.put(f"/groups/{group}/members/{member.id}", {"role": "editor"}).status == 204
+    told = a_webhook(leaver, receiver.url, "document.completed", "document.deleted")
+    document = leaver.add("Pump", PUMP, scope="group", group_id=group)["id"]
+    assert [entry["event"] for entry in log(leaver, told)] == ["document.completed"]
+    assert leaver.delete(f"/groups/{group}/members/{leaver.id}").status == 204
+    assert editor.delete(f"/documents/{document}").status == 204
+    assert [entry["event"] for entry in log(leaver, told)] == ["document.completed"]
+
+
 def test_a_budget_is_told_once_when_it_nears_its_end_and_once_when_it_is_spent(
     service: Service, master_key: str, receiver: Receiver
 ) -> None:

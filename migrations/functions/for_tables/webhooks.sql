@@ -27,7 +27,7 @@ declare
 begin
     perform queue_webhook_event(
         case when new.deleted_at is not null then 'document.deleted' else 'document.' || new.status end,
-        new.owner_id, kind = 'org',
+        case when is_owners_matter(new.owner_id, new.space_id) then new.owner_id end, kind = 'org',
         jsonb_build_object('document_id', new.id, 'scope', kind, 'status', new.status, 'batch_id', new.batch_id,
                            'chunk_count', new.chunk_count, 'warnings', jsonb_array_length(new.warnings),
                            'error', case when new.error_code is not null
