@@ -159,12 +159,12 @@ def test_who_has_left_a_group_is_told_nothing_more_of_its_documents(
     group = administrator.post("/groups", {"name": "Operators"}).json["id"]
     for member in (leaver, editor):
         assert administrator.put(f"/groups/{group}/members/{member.id}", {"role": "editor"}).status == 204
-    told = a_webhook(leaver, receiver.url, "document.completed", "document.deleted")
+    notified = a_webhook(leaver, receiver.url, "document.completed", "document.deleted")
     document = leaver.add("Pump", PUMP, scope="group", group_id=group)["id"]
-    assert [entry["event"] for entry in log(leaver, told)] == ["document.completed"]
+    assert [entry["event"] for entry in log(leaver, notified)] == ["document.completed"]
     assert leaver.delete(f"/groups/{group}/members/{leaver.id}").status == 204
     assert editor.delete(f"/documents/{document}").status == 204
-    assert [entry["event"] for entry in log(leaver, told)] == ["document.completed"]
+    assert [entry["event"] for entry in log(leaver, notified)] == ["document.completed"]
 
 
 def test_a_budget_is_told_once_when_it_nears_its_end_and_once_when_it_is_spent(
