@@ -192,6 +192,15 @@ def test_a_lasting_failure_ends_after_some_attempts() -> None:
     assert (len(seen), refused.value.code) == (3, "unavailable")
 
 
+def test_what_stands_before_the_service_is_quoted() -> None:
+    with (
+        server(lambda handler: respond(handler, 502, {"message": "Endpoint request timed out"})) as url,
+        Alcove(url, attempts=1) as client,
+        pytest.raises(ApiError, match="Endpoint request timed out"),
+    ):
+        client.get_health()
+
+
 def test_nobody_waits_longer_than_patience_allows() -> None:
     with (
         server(lambda handler: respond(handler, 503, {}, Retry_After="3600")) as url,

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ class Observations:
             self.outcomes[(self.phase, outcome)] += 1
             if detail:
                 self.failures.append(f"{self.phase}: {detail}")
+                print(f"  {datetime.now(UTC):%H:%M:%S} {self.failures[-1]}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -136,7 +136,10 @@ class _Run:
         self.broken_release(latest)
         for line in [*self.problems, *self.observed.failures][:20]:
             print(f"  {line}")
-        return int(bool(self.problems or self.observed.failures))
+        is_wrong = bool(self.problems or self.observed.failures)
+        if is_wrong:
+            print("\n".join([line for line in stack.logs(self.state, 1_000_000) if '"ERROR"' in line][-20:]))
+        return int(is_wrong)
 
     @property
     def key(self) -> str:

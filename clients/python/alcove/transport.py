@@ -52,7 +52,7 @@ class WaitTimeoutError(AlcoveError):
 
 
 class ApiError(AlcoveError):
-    """The service answered with a problem document (RFC 9457).
+    """The service answered with a problem document (RFC 9457), or what stands before it with a message.
 
     `code` is stable and listed in docs/errors.md of the service. `errors` names the fields that were refused.
     `retry_after` is in seconds, None unless the service names it.
@@ -67,7 +67,8 @@ class ApiError(AlcoveError):
         self.status = response.status_code
         self.code = str(problem.get("code", "unknown"))
         self.title = str(problem.get("title") or response.reason_phrase or "The service refused the request.")
-        self.detail = problem.get("detail")
+        # API Gateway's own answers have a `message` alone.
+        self.detail = problem.get("detail") or problem.get("message")
         self.errors: list[dict[str, Any]] = problem.get("errors") or []
         self.request_id = problem.get("request_id") or response.headers.get("X-Request-Id")
         self.retry_after = retry_after(response)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from chalicelib.core.models import Request, Text, matching
-from chalicelib.knowledge.connectors.types.ticket import Address, TokenCredentials
+from chalicelib.knowledge.connectors.types.rest_settings import Address, TokenCredentials
 
 if TYPE_CHECKING:
     from chalicelib.knowledge.connectors.sources import Access, ItemSource

@@ -6,9 +6,10 @@ tickets were deleted: a run that a person starts, and the first one of a day, li
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from chalicelib.core.models import Request, Text, matching
+from chalicelib.knowledge.connectors.types.rest_settings import Address, TokenCredentials
 
 if TYPE_CHECKING:
     from chalicelib.knowledge.connectors.sources import Access, ItemSource
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 _Project = Annotated[
     Text,
     matching(r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", "must be a project's key, number or path", max_length=200),
-]
-Address = Annotated[
-    Text, matching(r"^https?://[^\s?#]+$", "must be an address such as https://gitlab.example.org", max_length=1024)
 ]
 
 
@@ -39,13 +37,6 @@ class TicketSettings(Request):
         if self.deployment is not None and self.system != "jira":
             raise ValueError("`deployment` is for jira alone")
         return self
-
-
-class TokenCredentials(Request):
-    """A token; for Atlassian's Cloud also the e-mail address of its account as `username`."""
-
-    token: Annotated[Text, Field(min_length=1, max_length=2000)]
-    username: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
 
 
 SETTINGS, CREDENTIALS = TicketSettings, TokenCredentials
