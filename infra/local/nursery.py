@@ -95,7 +95,7 @@ def _prepare() -> None:
     import openai.resources.chat.completions  # noqa: F401
     import psycopg.types.json  # noqa: F401
 
-    import app  # noqa: F401
+    import app
     from chalicelib.chat.analysis import analysis
     from chalicelib.core import aws, log
     from chalicelib.knowledge.embedding import builtin
@@ -108,6 +108,7 @@ def _prepare() -> None:
     analysis.analyse("Which libraries does this load?", builtin.load(), previous="None yet.")
     os.sched_setaffinity(0, processors)
     lexemes.query_terms("Which libraries does this load?")
+    len(app.app.routes)  # loads the modules of all routes, which each instance would load by itself
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 2:  # ONNX Runtime starts one when it is imported, which waits for work that never comes
         sys.exit(f"{threads} threads run where instances are to be forked")

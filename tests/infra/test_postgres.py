@@ -5,12 +5,13 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from infra.local import postgres
+from infra.local import cluster, postgres
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,22 @@ def test_a_password_is_needed_and_kept_private(directory: Path) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host=server.host, port=server.port, dbname="kept", user="postgres", password="")
     assert stat.S_IMODE((directory / "credentials.json").stat().st_mode) == 0o600
+
+
+def test_clusters_whose_files_are_copies_have_passwords_of_their_own(directory: Path) -> None:
+    server = postgres.start(directory)
+    with tempfile.TemporaryDirectory(prefix="alcove-postgres-") as name:
+        Path(name).chmod(0o755)
+        other = postgres.start(Path(name) / "postgres")
+        try:
+            assert cluster._prepared().is_dir()
+            for role in ("superuser", "owner", "app"):
+                with psycopg.connect(other.url(role, "postgres")) as connection:
+                    assert connection.execute("select 1").fetchone() == (1,)
+                with pytest.raises(psycopg.OperationalError, match="password"):
+                    psycopg.connect(replace(server, port=other.port).url(role, "postgres"))
+        finally:
+            postgres.stop(Path(name) / "postgres")
 
 
 def test_another_port_than_the_one_in_use_is_refused(directory: Path) -> None:
