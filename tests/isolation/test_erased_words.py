@@ -1,7 +1,7 @@
 """Erasure (O7): a mark in every field that one can write, and afterwards nowhere: tables, every object version, logs.
 
-Nothing here names routes or tables: a new field is marked because its route has an example (tests/isolation/
-test_routes.py), and every table and object is searched.
+Nothing here names routes, tables or buckets: a new field is marked because its route has an example (tests/isolation/
+test_routes.py), and every table is searched, and every bucket that the templates declare.
 """
 
 import json
@@ -11,8 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.core import repairs
+from chalicelib.core import process, repairs
 from chalicelib.doors import waiting
+from infra import policies
+from infra.local import resources
+from infra.stages import APPLICATION
+from tests import places
 from tests.isolation import scenario
 from tests.isolation.scenario import Scenario
 from tests.isolation.test_routes import CLOSED, EXAMPLES, NAMES, _body, _filled
@@ -65,20 +69,64 @@ def _tables_with_the_mark(service: Service) -> set[str]:
     return {row.split(":", 1)[0] for row in scenario.snapshot(service) if MARK in row}
 
 
-def _objects_with_the_mark(service: Service) -> list[str]:
+def _variables_of_buckets() -> dict[str, str]:
+    """The variable of the environment that leads to each bucket, by the bucket's name in the templates."""
+    templates = policies.templates()
+    functions = [templates[APPLICATION]["Globals"]["Function"]]
+    functions += [item.get("Properties", {}) for item in templates[APPLICATION]["Resources"].values()]
+    variables = [
+        (name, json.dumps(value))
+        for function in functions
+        for name, value in function.get("Environment", {}).get("Variables", {}).items()
+    ]
+    declared = [
+        name
+        for template in templates.values()
+        for name, item in template["Resources"].items()
+        if isinstance(item, dict) and item.get("Type") == "AWS::S3::Bucket"
+    ]
+    return {bucket: next(name for name, value in variables if f'{{"Ref": "{bucket}"}}' in value) for bucket in declared}
+
+
+@pytest.fixture
+def buckets(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The service's bucket, and one for each other bucket of the templates, which the service uses."""
+    names = []
+    for declared, variable in _variables_of_buckets().items():
+        if variable != "ALCOVE_BUCKET":
+            name = f"{service.bucket}-{declared.lower()}"
+            resources.create_bucket(places.client, name, visibility_seconds=1)
+            monkeypatch.setenv(variable, name)
+            names.append(name)
+    process.forget()
+    return [service.bucket, *names]
+
+
+def _objects_with_the_mark(buckets: list[str]) -> list[tuple[str, str]]:
+    """Bucket and key of every version of an object with the mark in its key or in its bytes."""
     s3 = boto3.client("s3")
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=service.bucket)
-    versions = [(entry["Key"], entry["VersionId"]) for page in pages for entry in page.get("Versions", [])]
     return [
-        key
-        for key, version in versions
-        if MARK in key
-        or MARK.encode() in s3.get_object(Bucket=service.bucket, Key=key, VersionId=version)["Body"].read()
+        (bucket, entry["Key"])
+        for bucket in buckets
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+        for entry in page.get("Versions", [])
+        if MARK in entry["Key"]
+        or MARK.encode() in s3.get_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])["Body"].read()
     ]
 
 
+def test_the_search_reads_every_bucket_that_the_templates_declare(buckets: list[str]) -> None:
+    s3 = boto3.client("s3")
+    assert len(buckets) == len(_variables_of_buckets()) >= 2
+    for bucket in buckets:
+        s3.put_object(Bucket=bucket, Key="a", Body=f"some {MARK} words".encode())
+        s3.put_object(Bucket=bucket, Key="a", Body=b"and none")
+        s3.delete_object(Bucket=bucket, Key="a")
+    assert _objects_with_the_mark(buckets) == [(bucket, "a") for bucket in buckets]
+
+
 def test_o7_no_word_of_an_erased_person_is_left_in_tables_objects_or_logs(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    service: Service, buckets: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(waiting, "SECONDS", 0)
     service.create_master_key(monkeypatch)
@@ -89,12 +137,12 @@ def test_o7_no_word_of_an_erased_person_is_left_in_tables_objects_or_logs(
     assert _write_everywhere(world) > 20
     before = _tables_with_the_mark(service)
     assert {"documents", "document_chunks", "messages", "conversations", "memory_items", "tags", "users"} <= before
-    assert _objects_with_the_mark(service) != []
+    assert _objects_with_the_mark(buckets) != []
     world.owner = service.log_in(world.owner.email, world.owner.password)
     assert world.owner.delete("/me").status == 204
     repairs.run("delete_objects")
     # A group's title stays with the group, whose members still use it. Nothing else of a group has the mark.
     assert service.rows("update groups set title = null where title like %s returning 1", f"%{MARK}") == [(1,)]
     assert _tables_with_the_mark(service) == set()
-    assert _objects_with_the_mark(service) == []
+    assert _objects_with_the_mark(buckets) == []
     assert MARK not in capsys.readouterr().out
