@@ -70,7 +70,7 @@ create or replace function shared_messages(share uuid, after uuid, amount intege
          where s.id = share and may_read_share(s) and (s.last_message_id is null or m.id <= s.last_message_id)
            and m.role <> 'system'
            and (after is null or m.id > after)
-         order by m.id limit least(amount, 1001);
+         order by m.id limit least(amount, 10001);
     end;
 grant execute on function shared_messages(uuid, uuid, integer) to alcove_app;
 

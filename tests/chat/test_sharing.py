@@ -7,6 +7,7 @@ from typing import Any
 import docx
 import pytest
 
+from chalicelib.chat.sharing import sharing
 from tests.auth.mailboxes import race
 from tests.service import Service, User
 
@@ -189,6 +190,56 @@ def test_a_conversation_is_exported_with_its_sources(service: Service) -> None:
     assert document.paragraphs[0].style is not None
     assert owner.get(f"/conversations/{conversation}/export?format=pdf").status == 422
     assert service.user().get(f"/conversations/{conversation}/export").status == 404
+
+
+def _long(user: User, messages: int, characters: int) -> str:
+    """A conversation with one branch of so many messages, which begin with their numbers; its id."""
+    conversation: str = user.post("/conversations", {"title": "Long"}).json["id"]
+    user.service.rows(
+        "with recursive m (number, id, parent) as ("
+        " select 1, uuidv7(), null::uuid union all select number + 1, uuidv7(), id from m where number < %s) "
+        "insert into messages (id, conversation_id, user_id, parent_message_id, role, finish_reason, content) "
+        "select id, %s, %s, parent, case number %% 2 when 1 then 'user' else 'assistant' end, "
+        "       case number %% 2 when 0 then 'stop' end, rpad(format('Message %%s.', number), %s) "
+        "  from m order by number returning 1",
+        messages,
+        conversation,
+        user.id,
+        characters,
+    )
+    return conversation
+
+
+@pytest.mark.parametrize(
+    ("messages", "characters", "left_out"), [(1203, 20, "203"), (40, 50_000, "10"), (1000, 20, "")]
+)
+def test_an_export_has_the_newest_messages_and_says_how_many_others_there_are(
+    service: Service, messages: int, characters: int, left_out: str
+) -> None:
+    owner = service.user()
+    conversation = _long(owner, messages, characters)
+    first = int(left_out or 0) + 1
+    for form in ("markdown", "html", "docx"):
+        exported = owner.get(f"/conversations/{conversation}/export?format={form}")
+        text = exported.json["content"]
+        if form == "docx":
+            paragraphs = docx.Document(io.BytesIO(base64.b64decode(text))).paragraphs
+            text = "\n".join(paragraph.text for paragraph in paragraphs)
+        assert (f"The first {left_out} messages are left out" in text) == bool(left_out)
+        assert f"Message {first}." in text
+        assert f"Message {messages}." in text
+        assert f"Message {first - 1}." not in text
+        assert len(exported.body) < 6_000_000, "more does not pass the gateway"
+
+
+def test_a_copy_of_a_long_conversation_is_whole_or_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, reader = service.user(), service.user()
+    path = _opened(reader, _link(owner, _long(owner, 1203, 20)))
+    assert reader.post(f"{path}/fork").json["message_count"] == 1203
+    monkeypatch.setattr(sharing, "_MOST_COPIED", 1202)
+    refused = reader.post(f"{path}/fork")
+    assert (refused.status, refused.json["code"]) == (409, "too_many")
+    assert len(reader.get("/conversations").json["items"]) == 1
 
 
 def test_an_exported_page_loads_and_runs_nothing(service: Service) -> None:

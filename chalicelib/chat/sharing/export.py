@@ -8,7 +8,7 @@ import html
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -29,21 +29,35 @@ _TYPES = {
     "html": "text/html; charset=utf-8",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
+# A response has 6 MB at most, and characters of a text become several in HTML and JSON.
+_MOST_MESSAGES, _MOST_BYTES = 1000, 1_500_000
 _WHO = {"user": "Question", "assistant": "Answer", "system": "Instructions"}
 _NOT_IN_NAMES = re.compile(r"[^\w .-]+")
 # What XML 1.0 cannot hold.
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+class _BranchMessage(SharedMessage):
+    """A message of a branch that has `total` messages."""
+
+    total: int
+
+
 def export(conn: "Conn", conversation_id: UUID, form: ExportFormat) -> ExportedConversation:
-    """The newest thread branch of a conversation of the caller's, with its sources. Raises NotFound."""
+    """The newest thread branch of a conversation of the caller's, with its sources. Raises NotFound.
+
+    Of a branch that is too long for a file, the newest messages, and a sentence about the others.
+    """
     title = conversations.get(conn, conversation_id).title
-    messages = rows.many(conn, SharedMessage, queries.whole, {"id": conversation_id})
+    newest = rows.many(conn, _BranchMessage, queries.whole, {"id": conversation_id, "limit": _MOST_MESSAGES})
+    messages = list(_fitting(newest))[::-1]
+    left_out = newest[0].total - len(messages) if newest else 0
+    note = f"The first {left_out:,} messages are left out: a file does not hold more." if left_out else ""
     name = " ".join(_NOT_IN_NAMES.sub(" ", title).split()).strip(".")[:100] or "conversation"
     if form == "docx":
-        encoding, content = "base64", base64.b64encode(_docx(title, messages)).decode()
+        encoding, content = "base64", base64.b64encode(_docx(title, note, messages)).decode()
     else:
-        encoding, content = "utf-8", (_markdown if form == "markdown" else _html)(title, messages)
+        encoding, content = "utf-8", (_markdown if form == "markdown" else _html)(title, note, messages)
     return ExportedConversation.model_validate(
         {
             "file_name": f"{name}.{_ENDINGS[form]}",
@@ -52,6 +66,17 @@ def export(conn: "Conn", conversation_id: UUID, form: ExportFormat) -> ExportedC
             "content": content,
         }
     )
+
+
+def _fitting(newest: Iterable[_BranchMessage]) -> Iterator[_BranchMessage]:
+    """The newest messages that a file holds."""
+    size = 0
+    for message in newest:
+        size += len(message.content.encode()) + sum(len(line.encode()) for line in _lines(message))
+        # A message has 100,000 characters at most, so that one always fits.
+        if size > _MOST_BYTES:
+            return
+        yield message
 
 
 def _lines(message: SharedMessage) -> Iterator[str]:
@@ -68,8 +93,8 @@ def _place(source: SharedSource) -> str:
     return ", ".join(part for part in where if part) + (f": “{quote}”" if quote else "")
 
 
-def _markdown(title: str, messages: Sequence[SharedMessage]) -> str:
-    parts = [f"# {_escaped(title)}"]
+def _markdown(title: str, note: str, messages: Sequence[SharedMessage]) -> str:
+    parts = [f"# {_escaped(title)}", *filter(None, [note])]
     for message in messages:
         parts += [f"## {_WHO[message.role]}", message.content]
         parts += [f"- {_escaped(line)}" for line in _lines(message)]
@@ -87,8 +112,8 @@ def _parser() -> "MarkdownIt":
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink"])
 
 
-def _html(title: str, messages: Sequence[SharedMessage]) -> str:
-    body = [f"<h1>{html.escape(title)}</h1>"]
+def _html(title: str, note: str, messages: Sequence[SharedMessage]) -> str:
+    body = [f"<h1>{html.escape(title)}</h1>", *([f"<p>{note}</p>"] if note else [])]
     for message in messages:
         body += [f"<h2>{_WHO[message.role]}</h2>", _parser().render(message.content)]
         lines = [f"<li>{html.escape(line)}</li>" for line in _lines(message)]
@@ -121,8 +146,8 @@ _PARTS = {
 }
 
 
-def _docx(title: str, messages: Sequence[SharedMessage]) -> bytes:
-    paragraphs = [_paragraph(title, "heading1")]
+def _docx(title: str, note: str, messages: Sequence[SharedMessage]) -> bytes:
+    paragraphs = [_paragraph(title, "heading1"), *([_paragraph(note)] if note else [])]
     for message in messages:
         paragraphs.append(_paragraph(_WHO[message.role], "heading2"))
         paragraphs += [_paragraph(line) for line in message.content.splitlines()]

@@ -26,7 +26,10 @@ routes = Routes(__name__)
 
 @routes.get("/conversations/{conversation_id}/export")
 def export_conversation(conversation_id: UUID, query: ExportFormatQuery) -> ExportedConversation:
-    """A conversation as a file with its sources: the newest thread branch, at most 1,000 messages."""
+    """A conversation as a file with its sources: the newest thread branch, its newest 1,000 messages at most.
+
+    A file that leaves messages out says how many.
+    """
     with identity.as_caller() as conn:
         return export.export(conn, conversation_id, query.format)
 
@@ -98,7 +101,10 @@ def list_shared_messages(share_id: UUID, query: PageQuery) -> Page[SharedMessage
 
 @routes.post("/shared-conversations/{share_id}/fork", scope="chat", status=201)
 def fork_shared_conversation(share_id: UUID) -> Reply[Conversation]:
-    """Copy a shared conversation into one of the caller's own, to go on with it."""
+    """Copy a shared conversation into one of the caller's own, to go on with it.
+
+    409 `too_many` for one with more than 10,000 messages.
+    """
     with identity.as_caller() as conn:
         created = idempotency.once(
             conn, lambda: sharing.fork(conn, share_id), lambda earlier: conversations.get(conn, earlier)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 queries = sql.load(__file__)
 
+_MOST_COPIED = 10_000
+
 
 def create(conn: "Conn", new: NewShare) -> CreatedShare:
     """Share a conversation of the caller's. Raises NotFound for the conversation, and a group without the caller."""
@@ -91,8 +93,11 @@ def messages(conn: "Conn", share_id: UUID, query: PageQuery) -> Page[SharedMessa
 
 
 def fork(conn: "Conn", share_id: UUID) -> Conversation:
-    """A copy of a conversation that the caller reads, as the caller's own. Raises NotFound."""
-    created = rows.value(conn, queries.fork, {"id": share_id})
+    """A copy of a conversation that the caller reads, as the caller's own. Raises NotFound, Conflict (too_many)."""
+    created = rows.value(conn, queries.fork, {"id": share_id, "most": _MOST_COPIED})
     if created is None:
-        raise errors.NotFound
+        shared(conn, share_id)
+        raise errors.Conflict(
+            f"A conversation with more than {_MOST_COPIED:,} messages cannot be copied.", code="too_many"
+        )
     return conversations.get(conn, created)

@@ -37,10 +37,11 @@ select m.id, m.parent_message_id, m.role, m.content, m.finish_reason, m.created_
 -- Copies are created in the order of the originals, so that their ids are, too.
 with original as materialized (
     select m.id, m.parent_message_id, m.role, m.content, m.finish_reason, seen_sources(m.sources) as seen
-      from shared_messages(%(id)s, null, 1000) m),
+      from shared_messages(%(id)s, null, %(most)s + 1) m),
 created as (
     insert into conversations (user_id, title)
     select app_user_id(), left(s.title, 255) from shared_conversations(%(id)s, null, 1) s
+     where (select count(*) from original) <= %(most)s
     returning id),
 numbered as materialized (
     select o.*, uuidv7() as new_id from (select * from original order by id) o),
@@ -53,11 +54,11 @@ copied as (
 select id from created
 
 -- name: whole
--- The newest branch of a conversation: the messages that lead to the newest one, the oldest first.
+-- The newest branch of a conversation: the messages that lead to the newest one, the newest first, and how many they are.
 with recursive branch as (
     select m.* from messages m
      where m.conversation_id = %(id)s and m.id = conversation_head(%(id)s)
     union all
     select p.* from branch b join messages p on p.id = b.parent_message_id)
-select b.id, b.parent_message_id, b.role, b.content, b.finish_reason, b.created_at, b.sources
-  from branch b order by b.id limit 1000
+select b.id, b.parent_message_id, b.role, b.content, b.finish_reason, b.created_at, b.sources, count(*) over () as total
+  from branch b order by b.id desc limit %(limit)s

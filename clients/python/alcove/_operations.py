@@ -1095,7 +1095,9 @@ class Operations(ABC):
     def export_conversation(
         self, conversation_id: UUID | str, *, format: Literal["markdown", "html", "docx"] | Unset = UNSET
     ) -> models.ExportedConversation:
-        """A conversation as a file with its sources: the newest thread branch, at most 1,000 messages."""
+        """A conversation as a file with its sources: the newest thread branch, its newest 1,000 messages at
+        most. A file that leaves messages out says how many.
+        """
         return self.call(
             request(
                 "GET",
@@ -3193,7 +3195,9 @@ class Operations(ABC):
         )
 
     def fork_shared_conversation(self, share_id: UUID | str) -> models.Conversation:
-        """Copy a shared conversation into one of the caller's own, to go on with it."""
+        """Copy a shared conversation into one of the caller's own, to go on with it. 409 `too_many` for one
+        with more than 10,000 messages.
+        """
         return self.call(
             request("POST", "/shared-conversations/{share_id}/fork", path={"share_id": share_id}), models.Conversation
         )
