@@ -1,9 +1,9 @@
 """How fast a move is, and whether its memory stays flat: a source with `--messages` messages of awkward letters.
 
 The source is AI Chat's. Prints the rows that were read a second and the most memory that the moving process had, for a
-hundredth and a tenth of the messages first, so that the figures can be compared. Ten times on the way it prints how far
-the move is. With `--documents`, the knowledge core's documents instead, each with its text; a folder takes the place of
-the bucket.
+hundredth and a tenth of the messages first (`--parts`), so that the figures can be compared. Ten times on the way it
+prints how far the move is. With `--documents`, the knowledge core's documents instead, each with its text; a folder
+takes the place of the bucket.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tests.endurance import moving, moving_sources, published
 COMMAND = Command(
     "Move in from another system: rows or documents a second, and memory",
     usual=None,
-    smallest=("--messages 2000", "--documents 200"),
+    smallest=("--messages 2000 --parts 10 1", "--documents 200 --parts 1"),
 )
 
 
@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
     command_line = parser("tests.endurance moving_rate", __doc__)
     command_line.add_argument("--messages", type=int, default=1_000_000)
     command_line.add_argument("--documents", type=int, help="move so many documents, and no messages")
+    command_line.add_argument("--parts", type=int, nargs="+", default=[100, 10, 1], help="100 is a hundredth of them")
     command_line.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     options = command_line.parse_args(arguments)
     if options.child:
@@ -43,10 +44,10 @@ def main(arguments: list[str]) -> int:
         return 0
     what = "documents" if options.documents else "messages"
     most = options.documents or options.messages
-    for number in (most // 100, most // 10, most):
+    for part in options.parts:
         # A server of its own each: databases on one server would warm each other's caches.
         with moving.server() as server:
-            _measure(server, what, number)
+            _measure(server, what, most // part)
     return 0
 
 
