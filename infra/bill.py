@@ -23,7 +23,7 @@ RDS_HOT_GB = 3.0  # what db.t4g.medium can keep in its 4 GiB
 DATABASES = ("aurora", "aurora-paused", "rds")
 NETWORKS = ("ipv6", "endpoints", "endpoints-one-zone", "nat", "endpoints+nat")
 # Of the template's functions, by their names there.
-MEMORY_GB = {"APIHandler": 1.0, "Answer": 1.0, "Ingest": 2.0, "Tick": 0.5}
+MEMORY_GB = {"APIHandler": 1.0, "Answer": 1.0, "Ingest": 2.0, "Tick": 0.5, "Drill": 0.25}
 _KB, _MB = 1e-6, 1e-3  # in GB
 
 
@@ -157,7 +157,7 @@ def bill(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> d
         "RDS Proxy": _proxy(usage, deployment, listed),
         "bucket": cost("bucket_gb", usage.documents * usage.document_mb * _MB)
         + cost("bucket_write", usage.ingested * 2 + _whole_ticks(usage))
-        + cost("bucket_read", usage.ingested * 4),
+        + cost("bucket_read", usage.ingested * 4 + _DRILL_LOOKS),
         "endpoints": _endpoints(usage, deployment, listed),
         "NAT gateway": _nat(usage, deployment, listed),
         "keys and secrets": cost("key_month", deployment.keys)
@@ -181,6 +181,9 @@ def bill(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> d
 # Each minute `tick` looks into its queue, and ends if nothing is there.
 _TICKS = 60 * HOURS
 _LOOK_SECONDS = 0.05
+# Every five minutes `drill` reads its journal, and asks RDS whether anything is left; that costs nothing.
+_DRILL_LOOKS = 12 * HOURS
+_DRILL_LOOK_SECONDS = 0.2
 
 
 def _whole_ticks(usage: Usage) -> float:
@@ -202,9 +205,10 @@ def _functions(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]
         + usage.ingested * usage.ingest_seconds * MEMORY_GB["Ingest"]
         + _whole_ticks(usage) * usage.tick_seconds * MEMORY_GB["Tick"]
         + _TICKS * _LOOK_SECONDS * MEMORY_GB["Tick"]
+        + _DRILL_LOOKS * _DRILL_LOOK_SECONDS * MEMORY_GB["Drill"]
     )
     kind = "lambda_arm_gb_second" if deployment.architecture == "arm64" else "lambda_x86_gb_second"
-    invocations = usage.requests + usage.questions + usage.ingested + _TICKS
+    invocations = usage.requests + usage.questions + usage.ingested + _TICKS + _DRILL_LOOKS
     return listed[kind].of(gb_seconds) + listed["lambda_request"].of(invocations)
 
 

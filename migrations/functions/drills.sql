@@ -61,14 +61,15 @@ declare
     summary text := (select string_agg(d, '; ') from jsonb_array_elements_text(drill -> 'differences') d);
 begin
     update update_backups b
-       set restoration_tested = is_good, restoration_tested_at = now(),
+       set restoration_tested = is_good, restoration_tested_at = case when is_good then now() end,
            notes = left(coalesce(summary, drill ->> 'notes'), 2000)
      where b.backup_path = drill ->> 'backup_path';
     if not found and drill ? 'created_at' then
         insert into update_backups (backup_path, created_at, backup_size_bytes, components, restoration_tested,
                                     restoration_tested_at, notes)
         values (drill ->> 'backup_path', (drill ->> 'created_at')::timestamptz, (drill ->> 'backup_size_bytes')::bigint,
-                drill -> 'components', is_good, now(), left(coalesce(summary, drill ->> 'notes'), 2000));
+                drill -> 'components', is_good, case when is_good then now() end,
+                left(coalesce(summary, drill ->> 'notes'), 2000));
     end if;
     insert into workflow_activity (workflow_name, status, duration_ms, counts, error)
     values ('drill', case when is_good then 'completed' else 'failed' end, (drill ->> 'duration_ms')::integer,
@@ -77,7 +78,7 @@ begin
         insert into self_healing_events (event_type, severity, description, action_taken)
         values ('drill_failed', 'critical',
                 left(format('The drill of the backup %s failed: %s', drill ->> 'backup_path', summary), 2000),
-                'The scratch place is deleted. Nothing else was changed.');
+                'Only the scratch place was changed.');
     end if;
 end
 $$;

@@ -55,7 +55,7 @@ def test_every_price_is_used() -> None:
 
 
 def test_an_idle_month_is_computed_by_hand() -> None:
-    """Half an ACU, one key, one secret, alarms, looks of `tick` and its daily sweeps, from the list prices."""
+    """Half an ACU, one key, one secret, alarms, looks of `tick` and `drill` and daily sweeps, from the list prices."""
     idle = bill.bill(Usage(), Deployment(), LISTED)
     sweeps = 2 * 730 / 24
     assert idle["database"] == pytest.approx(0.5 * 730 * 0.12 + 0.1 * 0.10)
@@ -63,7 +63,9 @@ def test_an_idle_month_is_computed_by_hand() -> None:
     assert idle["endpoints"] == 0
     assert idle["keys and secrets"] == pytest.approx(1.00 + 0.40 + sweeps / 100 * 0.05 / 10_000)
     seconds = 43_800 * 0.05 + sweeps * 0.3
-    assert idle["functions"] == pytest.approx(seconds * 0.5 * 0.0000166667 + 43_800 * 0.20 / 1e6)
+    gb_seconds = seconds * 0.5 + 8_760 * 0.2 * 0.25
+    assert idle["functions"] == pytest.approx(gb_seconds * 0.0000166667 + (43_800 + 8_760) * 0.20 / 1e6)
+    assert idle["bucket"] == pytest.approx(sweeps * 0.005 / 1000 + 8_760 * 0.0004 / 1000)
     assert idle["API Gateway"] == idle["NAT gateway"] == idle["GPU task"] == idle["firewall"] == 0
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from chalicelib.ops.updates.clouds import silent
-from infra import package, stages
+from infra import drills, package, stages
 from infra.cloud import Cloud
 from infra.local import emulator, postgres, stack
 from infra.local.api_session import ApiSession
 from tests.peers.restoring_rds import RestoringRds, serving
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 SCRATCH = "drill-alcove-trial"
 
 
@@ -40,7 +40,9 @@ class Account:
 
     def drill(self, *, begin: bool = True) -> dict[str, Any]:
         """One drill, to its end."""
-        answer = self.invoke({"drill": "begin"} if begin else {"source": "aws.events"})
+        if begin:
+            return drills.run(self.cloud, "trial", silent(), seconds=0.1)
+        answer = self.invoke({"source": "aws.events"})
         deadline = time.monotonic() + 120
         while answer["step"] != "ended":
             assert time.monotonic() < deadline, answer

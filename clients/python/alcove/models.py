@@ -315,11 +315,11 @@ class Backup(BaseModel):
     """
     restoration_tested: bool
     """
-    Whether a drill restored it and found everything.
+    Whether the last drill restored it and found everything.
     """
     restoration_tested_at: AwareDatetime | None
     """
-    When the last successful drill was; null for none.
+    When that drill was; null for none, and when the last one failed.
     """
     notes: str | None
     """
