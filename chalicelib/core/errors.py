@@ -43,6 +43,10 @@ _codes: dict[str, tuple[int, str]] = {
     "idempotency_mismatch": (409, "The Idempotency-Key was used before with another request."),
     "stale_update": (412, "It was changed by another request. Read it again and retry."),
     "too_large": (413, "The request body is too large."),
+    "response_too_large": (
+        422,
+        "The response would have more than 6 MB, which the gateway does not pass on. Ask for fewer items with `limit`.",
+    ),
     "unsupported_media_type": (415, "The request body must be application/json."),
     "validation_failed": (422, "The request is valid JSON, but its contents are not valid."),
     "rate_limited": (429, "Too many requests of this kind. Retry after the number of seconds in Retry-After."),
@@ -214,6 +218,10 @@ class PreconditionFailed(Problem):
 
 class TooLarge(Problem):
     code = "too_large"
+
+
+class ResponseTooLarge(Problem):
+    code = "response_too_large"
 
 
 class UnsupportedMediaType(Problem):

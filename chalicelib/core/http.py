@@ -43,6 +43,10 @@ _PROTECTION = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGE_POLICY = f"{_POLICY}; style-src 'unsafe-inline'"
 
+# AWS Lambda takes 6,291,556 bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; the headers
+# need some.
+_MOST_BYTES = 6_200_000
+
 # The gateway's path of every request that no route serves (infra/template.yaml).
 UNROUTED = "/{proxy+}"
 
@@ -321,7 +325,17 @@ def _answer(operation: Operation, parts: dict[str, str]) -> Response:
     if body is None:
         headers.pop("Content-Type")
         return Response("", status_code=reply.status or 204, headers=headers)
-    return Response(_render(body), status_code=reply.status or operation.status, headers=headers)
+    return Response(_bounded(_render(body)), status_code=reply.status or operation.status, headers=headers)
+
+
+def _bounded(text: str) -> str:
+    """The text of a response that a Lambda function can give. Raises ResponseTooLarge.
+
+    Its response is JSON that holds the text, which therefore has each quotation mark and backslash twice.
+    """
+    if len(text) * 4 > _MOST_BYTES and len(text.encode()) + text.count('"') + text.count("\\") > _MOST_BYTES:
+        raise errors.ResponseTooLarge
+    return text
 
 
 def _render(body: Any) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -174,6 +175,21 @@ class DocumentWarning(Resource):
     page: int | None = None
 
 
+# UTF-8 has up to four bytes for a character, and a response 6 MB.
+_MOST_CHARACTERS = 1_500_000
+
+
+def _characters(value: object) -> int:
+    """How much text a value holds, roughly."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, BaseModel):
+        return sum(map(_characters, vars(value).values()))
+    if isinstance(value, dict):
+        return sum(map(_characters, value.values()))
+    return sum(map(_characters, value)) if isinstance(value, list | tuple) else 0
+
+
 class Page(Resource, Generic[Item]):
     """One page of a list. `next_cursor` is null on the last."""
 
@@ -204,7 +220,12 @@ class PageQuery(Request):
 
 
 def page_of(rows: Sequence[Row], limit: int) -> Page[Row]:
-    """A page from up to `limit + 1` rows: an extra row means that there is a next page."""
+    """A page from up to `limit + 1` rows: an extra row means that there is a next page.
+
+    A page with much text has fewer rows, so that its response is not too large.
+    """
+    sizes = accumulate(map(_characters, rows))
+    limit = min(limit, max(1, sum(size <= _MOST_CHARACTERS for size in sizes)))
     more = len(rows) > limit
     cursor = base64.urlsafe_b64encode(rows[limit - 1].id.bytes).decode() if more else None
     return Page.model_construct(items=list(rows[:limit]), next_cursor=cursor)

@@ -79,6 +79,10 @@ def document() -> dict[str, Any]:
     }
 
 
+# Of fields of queries and bodies: core/cursors.py and core/http.py. Without a limit, what a response holds is bounded.
+_FIELD_CODES = {"cursor": "bad_cursor", "limit": "response_too_large"}
+
+
 def outcomes(operation: Operation) -> dict[int, set[str]]:
     """Every status that the operation's responses can have, with the error codes of each; none for a success."""
     reach = reachable.of(operation.view)
@@ -94,8 +98,8 @@ def outcomes(operation: Operation) -> dict[int, set[str]]:
         codes.add("not_found")
     if operation.query is not None:
         codes.add("validation_failed")
-    if any("cursor" in model.model_fields for model in (operation.query, operation.body) if model is not None):
-        codes.add("bad_cursor")  # core/cursors.py
+    fields = {name for model in (operation.query, operation.body) if model is not None for name in model.model_fields}
+    codes |= {code for name, code in _FIELD_CODES.items() if name in fields}
     if operation.body is not None:
         codes |= _BODY_CODES
     if operation.body is not None or operation.status == 202:

@@ -157,7 +157,7 @@ class ReplayedMessage(Message):
 
 
 class Replay(Resource):
-    """The messages of a conversation, at most the first 1,000."""
+    """The messages of a conversation: the first 1,000 at most, and 1.5 million characters."""
 
     conversation_id: UUID
     title: str

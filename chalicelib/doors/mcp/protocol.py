@@ -19,6 +19,8 @@ from chalicelib.knowledge.collections import usable_documents
 # The newest first: a client that asks for another one is offered the newest.
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 _NO_METHOD, _INVALID_PARAMS, _NO_RESOURCE = -32601, -32602, -32002
+# A response has 6 MB at most.
+_MOST_CHARACTERS = 1_500_000
 _SCHEME = "alcove://documents/"
 _INSTRUCTIONS = (
     "Alcove answers from the user's own documents. Use `search` to find passages and `read_document` for their "
@@ -100,6 +102,8 @@ def _read_resource(params: dict[str, Any]) -> dict[str, Any]:
         text = tools.whole_text(UUID(uri.removeprefix(_SCHEME)))
     except (ValueError, errors.NotFound) as error:
         raise RpcError(_NO_RESOURCE, f"There is no resource {uri}.") from error
+    if len(text) > _MOST_CHARACTERS:
+        raise RpcError(_INVALID_PARAMS, "The document is too long to be read at once. Use the tool read_document.")
     return {"contents": [{"uri": uri, "mimeType": "text/plain", "text": text}]}
 
 

@@ -4914,6 +4914,7 @@ class Problem(BaseModel):
         "idempotency_mismatch",
         "stale_update",
         "too_large",
+        "response_too_large",
         "unsupported_media_type",
         "validation_failed",
         "rate_limited",
@@ -10239,7 +10240,7 @@ class EffectiveConfig(RootModel[dict[str, EffectiveValue]]):
 
 class Replay(BaseModel):
     """
-    The messages of a conversation, at most the first 1,000.
+    The messages of a conversation: the first 1,000 at most, and 1.5 million characters.
     """
 
     conversation_id: UUID

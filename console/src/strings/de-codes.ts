@@ -88,6 +88,7 @@ export const germanCodes: {
     telegram_incomplete: "Meldungen an Telegram brauchen das Token des Bots und die Nummer des Chats.",
     timeout: "Die Antwort dauerte zu lange. Vielleicht wurde die Anfrage trotzdem ausgeführt.",
     too_large: "Die Anfrage ist zu groß.",
+    response_too_large: "Die Antwort hätte mehr als 6 MB, und das Gateway gibt sie nicht weiter. Frage mit `limit` nach weniger.",
     too_many: "Mehr davon sind nicht möglich. Lösche zuerst eines.",
     too_many_streams: "Es warten zu viele Fenster zugleich auf Antworten. Schließe eines.",
     unauthorized: "Bitte melde dich an.",

@@ -1,1 +1,0 @@
-export{n as finishConsent}from"./consent-B8E_TYDQ.js";

@@ -1,0 +1,1 @@
+export{n as finishConsent}from"./consent-CXts9l7y.js";

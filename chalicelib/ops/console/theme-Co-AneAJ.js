@@ -1,0 +1,1 @@
+import{l as e}from"./strings-3suvl-dx.js";function t(t=e.get(`theme`)??`system`){e.set(`theme`,t),document.documentElement.dataset.theme=t}export{t};

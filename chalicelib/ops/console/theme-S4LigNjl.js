@@ -1,1 +1,0 @@
-import{l as e}from"./strings-ChMr6_I4.js";function t(t=e.get(`theme`)??`system`){e.set(`theme`,t),document.documentElement.dataset.theme=t}export{t};
