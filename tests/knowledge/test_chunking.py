@@ -36,6 +36,14 @@ def in_sections(*sections: tuple[int | None, str | None, str]) -> tuple[str, lis
     return text, segments
 
 
+def test_a_page_without_a_token_is_a_chunk_nevertheless(model: builtin.Embedder) -> None:
+    text, segments = in_sections((1, None, SENTENCE), (2, None, "\uf0b7"), (3, None, SENTENCE))
+    assert model.count_tokens(["\uf0b7"]) == [0]
+    chunks = cut(model, text, segments)
+    assert [(part.page, part.text) for part in chunks] == [(1, SENTENCE[:-1]), (2, "\uf0b7"), (3, SENTENCE[:-1])]
+    assert chunks[1].token_count == 1, "the database wants a count above zero"
+
+
 # --- what always holds ------------------------------------------------------------------------------------------------
 
 PARTS = st.one_of(

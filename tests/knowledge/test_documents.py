@@ -90,6 +90,30 @@ def test_k4_no_chunk_holds_rows_of_two_sheets(service: Service) -> None:
     assert places["text"] == "Places\n\nNorth shore"
 
 
+@pytest.mark.parametrize("symbols", ["\uf0b7", "\ue000 \uf0fc", "\u0301" * 200, "\ufdd0"])
+def test_k1_a_page_of_which_the_model_reads_nothing_keeps_no_other_from_being_found(
+    service: Service, symbols: str
+) -> None:
+    """A slide with an icon of a symbol font alone: its tokeniser drops what is nobody's character."""
+    import io
+
+    from pptx import Presentation
+    from pptx.util import Inches
+
+    deck, user = Presentation(), service.user()
+    for text in (PUMP, symbols):
+        slide = deck.slides.add_slide(deck.slide_layouts[6])
+        slide.shapes.add_textbox(Inches(1), Inches(1), Inches(5), Inches(1)).text_frame.text = text
+    written = io.BytesIO()
+    deck.save(written)
+    uploaded = user.upload("pumps.pptx", written.getvalue(), "application/octet-stream")
+    service.pump_ingest()
+    assert user.get(f"/documents/{uploaded['id']}").json["status"] == "completed"
+    chunks = user.get(f"/documents/{uploaded['id']}/chunks").json["items"]
+    assert [chunk["token_count"] for chunk in chunks[1:]] == [1]
+    assert user.search("How often is the pump inspected?")[0]["page"] == 1
+
+
 def test_k1_text_posted_inline_takes_the_same_way(service: Service) -> None:
     user = service.user()
     document = user.add("Valves", VALVE)

@@ -26,7 +26,7 @@ class ChunkDraft:
     For source code, the section ends with the chunk's lines: ``Tree.get, lines 10-42``. ``columns`` is the first row of
     the table in which the chunk starts, unless the chunk contains that row: ``Item | Price``. ``context`` is searched
     and embedded with the chunk, but is not part of it: the headings above the chunk that it does not contain, outermost
-    first, ``Birds > Herons``, and the columns. ``token_count`` is that of ``text``.
+    first, ``Birds > Herons``, and the columns. ``token_count`` is that of ``text``, and 1 for a text without tokens.
     """
 
     index: int
@@ -78,7 +78,9 @@ def chunk(
             text, (page, section) = extraction_text[start:end], places.at(start, extraction_text, end)
             columns = None if places.is_code(start) else tables.columns(start)
             context = contexts.of(places.path(start), columns, text, tokens)
-            chunks.append(ChunkDraft(len(chunks), start, end, text, page, section, tokens, columns, context))
+            # A model may read nothing of a page of symbols of a font's own: its words, if any, are found all the same.
+            counted = max(tokens, 1)
+            chunks.append(ChunkDraft(len(chunks), start, end, text, page, section, counted, columns, context))
     return chunks
 
 
