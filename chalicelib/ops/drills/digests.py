@@ -7,7 +7,7 @@ versions were there both times must be equal in the copy; of others only the num
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import sql
 
@@ -65,12 +65,10 @@ def _different(one: Mapping[int, TableSum], other: Mapping[int, TableSum]) -> se
     return {part for part in one.keys() | other.keys() if one.get(part) != other.get(part)}
 
 
-def differences(
-    expected: Digest, actual: Digest, changing: Mapping[str, Mapping[int | str, int]] | None = None
-) -> list[str]:
+def differences(expected: Digest, actual: Digest, changing: Mapping[str, Mapping[Any, int]] | None = None) -> list[str]:
     """How a copy differs from what was expected: a sentence for each table.
 
-    Parts in `changing` lost rows while the copy's moment came: they have as many as there, at least.
+    Parts in `changing`, as of changed(), lost rows while the copy's moment came: they have as many as there, at least.
     """
     sentences = [f"{name} is missing" for name in sorted(expected.keys() - actual.keys())]
     sentences += [f"{name} is too many" for name in sorted(actual.keys() - expected.keys())]
