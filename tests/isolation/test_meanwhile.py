@@ -66,6 +66,47 @@ def test_what_is_deleted_meanwhile_asks_for_a_second_try_which_does_not_find_it(
     assert user.request(*request).status == 404
 
 
+def _tag(user: User) -> tuple[str, str, Request]:
+    created = user.post("/tags", {"name": "urgent"}).json["id"]
+    return "delete from tags where id = %s", created, ("DELETE", f"/tags/{created}", None)
+
+
+def _renamed_tag(user: User) -> tuple[str, str, Request]:
+    statement, created, _ = _tag(user)
+    return statement, created, ("PATCH", f"/tags/{created}", {"name": "later"})
+
+
+def _repository(user: User) -> tuple[str, str, Request]:
+    created = user.post("/repositories", {"name": "Manuals"}).json["id"]
+    return "delete from repositories where id = %s", created, ("DELETE", f"/repositories/{created}", None)
+
+
+def _connector(user: User) -> tuple[str, str, Request]:
+    new = {"name": "A source", "type": "web", "settings": {"start_urls": ["https://example.org/"]}}
+    created = user.post("/connectors", new).json["id"]
+    return "delete from connectors where id = %s", created, ("DELETE", f"/connectors/{created}", None)
+
+
+def _document(user: User) -> tuple[str, str, Request]:
+    created = user.post("/documents", {"title": "Pump", "content": "The pump leaks."}).json["id"]
+    request = ("PUT", f"/documents/{created}/content", {"content": "The pump is tight."})
+    return "update documents set deleted_at = now() where id = %s", created, request
+
+
+@pytest.mark.parametrize("prepare", [_tag, _renamed_tag, _repository, _connector, _document])
+def test_what_another_request_deletes_first_is_not_found_and_not_forbidden(
+    service: Service, prepare: Callable[[User], tuple[str, str, Request]]
+) -> None:
+    user, answers = service.user(), list[Answer]()
+    statement, key, request = prepare(user)
+    with service.database.connect("owner") as other:
+        other.execute("begin")
+        other.execute(statement, [key])
+        with _meanwhile(user, request, answers):
+            other.execute("commit")
+    assert [(answer.status, answer.json["code"]) for answer in answers] == [(404, "not_found")]
+
+
 def test_of_two_requests_that_wait_for_each_other_one_is_to_be_tried_again(
     service: Service, superuser: postgres.Superuser
 ) -> None:

@@ -150,6 +150,7 @@ def documents(conn: "Conn", repository_id: UUID, query: RepositoryDocumentQuery)
 def _hold(conn: "Conn", repository_id: UUID, verb: str) -> Repository:
     repository_row = get(conn, repository_id)
     if conn.execute(queries.lock, {"id": repository_id}).fetchone() is None:
+        get(conn, repository_id)  # another request may have deleted it meanwhile: NotFound
         raise errors.Forbidden(_READ_ONLY.format(verb=verb))
     return repository_row
 

@@ -81,7 +81,7 @@ def rename(conn: "Conn", tag_id: UUID, name: str) -> Tag:
     except psycopg.errors.UniqueViolation as error:
         raise errors.Conflict(_NAME_CONFLICTS, code="name_taken") from error
     if renamed is None:
-        raise errors.Forbidden(_GLOBAL)
+        raise _refusal(conn, tag_id)
     return renamed
 
 
@@ -89,7 +89,13 @@ def delete(conn: "Conn", tag_id: UUID) -> None:
     """Delete a tag; the entities that had it stay. Raises NotFound, Forbidden."""
     get(conn, tag_id)
     if conn.execute(queries.delete, {"id": tag_id}).fetchone() is None:
-        raise errors.Forbidden(_GLOBAL)
+        raise _refusal(conn, tag_id)
+
+
+def _refusal(conn: "Conn", tag_id: UUID) -> errors.Problem:
+    """Why a tag that was there cannot be changed. Raises NotFound when another request has deleted it meanwhile."""
+    get(conn, tag_id)
+    return errors.Forbidden(_GLOBAL)
 
 
 def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
@@ -107,8 +113,12 @@ def attach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
 def detach(conn: "Conn", tag_id: UUID, kind: Kind, entity_id: UUID) -> Tag:
     """Detach a tag. Raises NotFound, Forbidden for a global tag on an entity that the caller only reads."""
     tag, entity = get(conn, tag_id), _entity(conn, kind, entity_id)
-    attached = conn.execute(queries.attached, {"tag_id": tag_id, "kind": kind, "id": entity}).fetchone()
-    if attached and conn.execute(queries.detach, {"id": attached[0]}).fetchone() is None:
+    params = {"tag_id": tag_id, "kind": kind, "id": entity}
+    attached = rows.value(conn, queries.attached, params)
+    if attached is None or conn.execute(queries.detach, {"id": attached}).fetchone() is not None:
+        return tag
+    # Another request may have detached it meanwhile.
+    if rows.value(conn, queries.attached, params) is not None:
         raise errors.Forbidden(_READ_ONLY)
     return tag
 

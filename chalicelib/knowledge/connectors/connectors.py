@@ -171,6 +171,7 @@ def delete(conn: "Conn", connector_id: UUID) -> None:
 def _hold(conn: "Conn", connector_id: UUID, verb: str) -> Connector:
     existing = get(conn, connector_id)
     if conn.execute(queries.lock, {"id": connector_id}).fetchone() is None:
+        get(conn, connector_id)  # another request may have deleted it meanwhile: NotFound
         raise errors.Forbidden(_READ_ONLY.format(verb=verb))
     return existing
 

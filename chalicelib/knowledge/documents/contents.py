@@ -91,6 +91,7 @@ def announce(conn: "Conn", document_id: UUID, contents: Contents) -> AnnouncedDo
         raise errors.Conflict(code="from_connector")
     row = conn.execute(queries.announce, _announced(contents) | {"id": current.id}).fetchone()
     if row is None:
+        documents.get(conn, document_id)  # another request may have deleted it meanwhile: NotFound
         raise errors.Forbidden("Only those who may write to this document's space may replace it.")
     return AnnouncedDocument(**documents.get(conn, current.id).model_dump(), destination=row[0])
 
