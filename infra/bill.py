@@ -84,7 +84,7 @@ class Deployment:
     services: int = 3  # with an interface endpoint: secretsmanager, sqs, kms
     secrets: int = 1  # signing key and administrator; the database is logged in to by IAM
     keys: int = 1
-    alarms: int = 6  # metrics of alarms: an alarm of several is priced by each
+    alarms: int = 6  # metrics of alarms: an alarm of several is priced by each; RDS's disk has one more
     dashboard: bool = False
     waf: bool = False
     proxy: bool = False
@@ -165,7 +165,7 @@ def bill(usage: Usage, deployment: Deployment, listed: Mapping[str, Price]) -> d
         + cost("secret_month", deployment.secrets)
         + cost("secret_request", usage.requests / 100 + _whole_ticks(usage) / 100),
         "logs": _logs(usage, listed),
-        "metrics and alarms": cost("alarm_month", deployment.alarms)
+        "metrics and alarms": cost("alarm_month", deployment.alarms + (deployment.database == "rds"))
         + cost("metric_month", 43 if usage.requests else 3 / 24)
         + (cost("dashboard_month", 1) if deployment.dashboard else 0.0),
         "firewall": cost("waf_month", 1) + cost("waf_rule_month", 4) + cost("waf_request", usage.requests)

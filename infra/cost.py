@@ -48,7 +48,7 @@ VARIANTS: Mapping[str, Deployment] = {
     "a firewall": Deployment(waf=True),
     "X-Ray": Deployment(tracing=True),
     "arm64": Deployment(architecture="arm64"),
-    "every alarm and the dashboard": Deployment(alarms=19, dashboard=True),
+    "every alarm and the dashboard": Deployment(alarms=22, dashboard=True),
 }
 TRIAL = VARIANTS["Aurora that pauses: the stage `trial`"]
 

@@ -1,14 +1,17 @@
 """The bill: every price has a source, the page shows what the command computes, and nothing that is there is free."""
 
+import json
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
+import cfn_flip  # type: ignore[import-untyped]
 import pytest
 
-from infra import bill, cost
+from infra import bill, cost, stages
 from infra.bill import Deployment, Usage
 
 LISTED = bill.prices("us-east-1")
@@ -67,6 +70,21 @@ def test_an_idle_month_is_computed_by_hand() -> None:
     assert idle["functions"] == pytest.approx(gb_seconds * 0.0000166667 + (43_800 + 8_760) * 0.20 / 1e6)
     assert idle["bucket"] == pytest.approx(sweeps * 0.005 / 1000 + 8_760 * 0.0004 / 1000)
     assert idle["API Gateway"] == idle["NAT gateway"] == idle["GPU task"] == idle["firewall"] == 0
+
+
+def test_the_bill_counts_the_alarms_of_the_template() -> None:
+    document = json.loads(cfn_flip.to_json((stages.TEMPLATES / "monitoring.yaml").read_text("utf-8")))
+    alarms: Counter[str] = Counter()
+    for name, item in document["Resources"].items():
+        loops = name.startswith("Fn::ForEach")
+        for resource in item[2].values() if loops else [item]:
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                metrics = [query for query in resource["Properties"].get("Metrics", []) if "MetricStat" in query]
+                alarms[resource.get("Condition", "few")] += (len(metrics) or 1) * (len(item[1]) if loops else 1)
+    assert alarms.keys() == {"few", "HasAll", "HasAllOfAurora", "HasRds", "HasAllOfRds"}
+    assert (alarms["few"], alarms["HasRds"]) == (Deployment().alarms, 1)
+    every = cost.VARIANTS["every alarm and the dashboard"].alarms
+    assert alarms["few"] + alarms["HasAll"] + alarms["HasAllOfAurora"] == every
 
 
 def test_a_nat_gateway_costs_its_hours_and_its_address() -> None:
