@@ -27,7 +27,7 @@ from infra.local import gateway_address
 from infra.local.emulator import MARK
 
 _BLOB_BYTES = 1_000_000
-_INGEST_NICENESS = 10
+_INGEST_NICENESS = 10  # more than the emulator's own
 
 
 class _SharedArchive:
@@ -262,11 +262,12 @@ def _yield_to_requests() -> None:
 
 def _be_nice(process: psutil.Process) -> None:
     """Linux schedules each thread; those that come later inherit it, and so do subprocesses."""
+    niceness = min(os.nice(0) + _INGEST_NICENESS, 19)
     if sys.platform != "linux":
-        process.nice(_INGEST_NICENESS)
+        process.nice(niceness)
         return
     for thread in process.threads():
-        os.setpriority(os.PRIO_PROCESS, thread.id, _INGEST_NICENESS)
+        os.setpriority(os.PRIO_PROCESS, thread.id, niceness)
 
 
 class _Blobs:
