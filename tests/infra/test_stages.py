@@ -148,7 +148,7 @@ def test_every_part_is_a_stack_and_each_finds_what_those_before_it_made(account:
         f"alcove-{STAGE}-{name}"
         for name in (
             *(f"{queue}-{kind}" for queue in ("ingest", "answer", "sync") for kind in ("dead-letters", "age")),
-            *(f"{function}-errors" for function in ("api", "ingest", "answer", "sync", "tick")),
+            *(f"{function}-errors" for function in ("api", "ingest", "answer", "sync", "tick", "drill")),
             *(f"{function}-throttles" for function in ("api", "ingest", "answer", "sync", "tick")),
             "answers-failing",
             "database-capacity",
