@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Self
@@ -65,12 +66,19 @@ class _SharedArchive:
                 with zipfile.ZipFile(self._path) as archive:
                     archive.extractall(partial)
                 partial.rename(shared)
-                used = {link.resolve() for link in target.parents[1].glob("*/*") if link.is_symlink()}
+                used = {link.resolve() for link in _links(target.parents[1])}
                 for other in shared.parent.iterdir():
                     if other != shared and other not in used:
                         shutil.rmtree(other)
             target.rmdir()
             target.symlink_to(shared)
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """The links in the folders of `folder`: functions make and remove their temporary files there meanwhile."""
+    for entry in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            yield from (path for path in entry.iterdir() if path.is_symlink())
 
 
 class _Zipfile:
