@@ -93,6 +93,8 @@ class FormerDatabase:
         """Delete the database without clients, if there is one. What cannot be deleted now is named."""
         try:
             self._copy.delete()
+            reason = self._copy.status()
         except ClientError as error:
             reason = error.response["Error"]["Code"]
+        if reason not in (None, "deleting"):
             progress.report(f"  the database {self._label} is not deleted ({reason}): the same command deletes it")

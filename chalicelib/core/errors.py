@@ -73,7 +73,7 @@ _CONTENTION = {
     "23503": "Another request deleted what this one needs.",
     "40001": "Another request changed the same thing at the same moment.",
     "40P01": "Another request changed the same things at the same moment.",
-    "57014": "The database took too long, because others are at work.",
+    "57014": "The database took too long.",
 }
 
 
@@ -104,13 +104,13 @@ def of_database(error: BaseException, *, in_request: bool) -> "Problem | None":
 
 
 def _of_contention(error: BaseException, sentence: str) -> "Unavailable":
-    """What to tell a client whose request another one got in the way of, and which changed nothing.
+    """What to tell a client whose request another one got in the way of: its transaction was rolled back.
 
     A second try finds what the other request left, and gets its proper answer: often that something is not there.
     """
     # A program that names a row which never was would be found by this line.
     logger().warning("another request got in the way", exc_info=error)
-    return Unavailable(f"{sentence} Nothing was changed. Try again.")
+    return Unavailable(f"{sentence} Try again.")
 
 
 def register(**codes: tuple[int, str]) -> None:

@@ -3,7 +3,8 @@
 -- Rows and a checksum of each part of each table, in the caller's snapshot. A row belongs to one of `parts` parts by its
 -- hash; a part without rows has no line, and a table without rows one with the part null.
 -- With `since`, a snapshot of this database or of the one that it is a copy of, a row's version counts (its xmin, which a
--- physical copy keeps), and only versions that `since` saw are counted: so what was written later does not matter.
+-- physical copy keeps), and only versions of transactions that were all over at `since`: so what was written later does
+-- not matter. Of a transaction that ran then nothing counts, because a snapshot does not know the numbers of its savepoints.
 create or replace function table_digests(parts integer, since pg_snapshot default null)
     returns table (table_name text, part integer, row_count bigint, checksum text)
     language plpgsql volatile
@@ -11,7 +12,7 @@ create or replace function table_digests(parts integer, since pg_snapshot defaul
     set bytea_output = 'hex' set search_path = public, pg_temp
     as $$
 declare
-    -- Rows know their transactions by the lower 32 bits of their numbers. Those from `low` on may be newer than `since`.
+    -- Rows know their transactions by the lower 32 bits of their numbers. Those from `low` on may have ended after `since`.
     low bigint := coalesce(pg_snapshot_xmin(since)::text::bigint, 0);
     upper_end bigint := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
     counted text := '';
@@ -20,10 +21,8 @@ declare
 begin
     if since is not null then
         version := ' || '' '' || t.xmin::text';
-        counted := format(
-            'where case when mod(t.xmin::text::bigint - mod(%1$s, 4294967296) + 4294967296, 4294967296) < %2$s '
-            'then pg_visible_in_snapshot((%1$s + mod(t.xmin::text::bigint - mod(%1$s, 4294967296) + 4294967296, '
-            '4294967296))::text::xid8, %3$L::pg_snapshot) else true end', low, greatest(upper_end - low, 0), since);
+        counted := format('where mod(t.xmin::text::bigint - mod(%1$s, 4294967296) + 4294967296, 4294967296) >= %2$s',
+                          low, greatest(upper_end - low, 0));
     end if;
     for table_name in
         select c.relname from pg_class c

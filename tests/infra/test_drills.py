@@ -255,6 +255,15 @@ def test_a_database_that_cannot_be_deleted_is_told_while_it_costs(account: Accou
     assert _is_deleted(account)
 
 
+def test_a_drill_that_is_requested_while_the_function_looks_begins_afterwards(account: Account) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+    former = account.journal(lambda document: document.update(claimed_until=soon))
+    assert account.invoke({"drill": "begin"})["started_at"] == former["started_at"]
+    ended = account.drill()
+    assert ended["started_at"] > former["started_at"]
+    assert ended["differences"] == []
+
+
 def test_a_schedule_begins_a_drill_when_it_is_due_and_not_before(account: Account) -> None:
     account.variables(ALCOVE_DRILL_DAYS="7")
     number = account.rows("select count(*) from update_backups")

@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from chalicelib.ops.drills.point_in_time import PointInTime, scratch_name
 from chalicelib.ops.updates import stacks
-from chalicelib.ops.updates.clouds import DeployError, silent
+from chalicelib.ops.updates.clouds import DeployError, Progress, silent
 from infra import package, stage_restoring, stages
 from infra.cloud import Cloud
 from infra.former_database import FormerDatabase
@@ -141,6 +141,23 @@ def test_the_database_without_clients_is_deleted_when_its_snapshot_fails(records
     again = replace(restore, into="again")  # moto keeps the automatic backup of a database that is deleted
     FormerDatabase(records, again).snapshot(silent())
     assert (_databases(records), _snapshots(records)) == ({"alcove-production"}, {again.label})
+
+
+@pytest.mark.parametrize("make", [_cluster, _instance])
+def test_a_database_without_clients_that_cannot_be_deleted_yet_is_named(records: Cloud, make: Any) -> None:
+    make(records)
+    errors: Any = records.databases.exceptions
+
+    def refuse(model: Any, **_: Any) -> None:
+        kind = model.name.removeprefix("Delete")
+        if kind in ("DBCluster", "DBInstance"):
+            code = f"Invalid{kind}StateFault"
+            raise getattr(errors, code)({"Error": {"Code": code}}, model.name)
+
+    records.databases.meta.events.register("before-call.rds", refuse)
+    restore, lines = _restore(), list[str]()
+    FormerDatabase(records, restore).snapshot(Progress(lines.append))
+    assert any(f"{restore.label} is not deleted (available)" in line for line in lines), lines
 
 
 def test_what_a_killed_process_left_is_taken_up_and_deleted(records: Cloud) -> None:

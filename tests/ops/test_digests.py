@@ -79,6 +79,19 @@ def test_o8_what_was_written_after_the_first_digest_is_no_difference(world: Worl
     assert world.differences(copy) == []
 
 
+def test_o8_what_a_savepoint_of_a_running_transaction_wrote_is_no_difference(world: World, service: Service) -> None:
+    with service.database.connect("owner") as other:
+        with other.transaction():
+            other.execute(f"insert into {world.table} values (101, 'outer')".encode())
+            with other.transaction():
+                other.execute(f"insert into {world.table} values (102, 'inner')".encode())
+            # A number above those of the transaction and its savepoint is given and done.
+            world.run("insert into {table} values (103, 'done')")
+            later = World(world.conn, world.table)
+        assert digests.changed(later.before, later.digest()) == {}, "every part is compared"
+        assert later.differences(later.digest()) == []
+
+
 def test_o8_a_row_that_is_changed_and_changed_back_leaves_its_part_uncompared_and_no_other(world: World) -> None:
     world.run("update {table} set words = 'other' where id = 17")
     copy = world.digest()

@@ -74,5 +74,6 @@ def test_o8_one_invocation_at_a_time_goes_on_with_a_drill(stage: Service) -> Non
     assert not journals.write(journal, version), "another one has claimed it"
     assert not journals.write(journal, ""), "it is there"
     claimed = _stored()
-    assert drill.run(requested=True)["step"] == "digest"
+    answer = drill.run(requested=True)
+    assert (answer["step"], answer["is_claimed"]) == ("digest", True)
     assert _stored() == claimed

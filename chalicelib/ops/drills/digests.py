@@ -34,7 +34,7 @@ Digest = dict[str, dict[int, TableSum]]
 def of_database(conn: "Conn", parts: int = 1, since: str | None = None) -> Digest:
     """The digest in the connection's snapshot, each table in `parts` parts, a power of two.
 
-    With `since`, a snapshot as text, it has the versions of rows that this snapshot saw.
+    With `since`, a snapshot as text, it has the versions of rows whose transactions were all over then.
     """
     digest: Digest = {}
     for table, part, rows, checksum in conn.execute(queries.tables, {"parts": parts, "since": since}).fetchall():

@@ -32,7 +32,10 @@ class DrillError(RuntimeError):
 
 
 def run(*, requested: bool = False) -> dict[str, Any]:
-    """Begin a drill when one is due, or `requested`, and go on with the one that runs; returns how far it is."""
+    """Begin a drill when one is due, or `requested`, and go on with the one that runs; returns how far it is.
+
+    `is_claimed` in it: another invocation is at work, and this one did nothing, also not what was requested.
+    """
     journal, version = journals.read()
     if journal is None:
         journal = Journal(started_at=_now().isoformat())
@@ -40,13 +43,13 @@ def run(*, requested: bool = False) -> dict[str, Any]:
             return journals.summary(journal)
     is_running = journal.step != "ended"
     if journal.claimed_until and _time(journal.claimed_until) > _now():
-        return journals.summary(journal)
+        return journals.summary(journal) | {"is_claimed": True}
     if version and not is_running and not requested and not _is_due(journal) and not _is_left():
         return journals.summary(journal)
     was_interrupted = bool(journal.claimed_until)
     journal.claimed_until = (_now() + _CLAIM).isoformat()
     if not journals.write(journal, version):
-        return journals.summary(journal)
+        return journals.summary(journal) | {"is_claimed": True}
     try:
         if not is_running:
             journal = _opened(journal, requested=requested)
