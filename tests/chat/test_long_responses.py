@@ -1,8 +1,11 @@
 """What is longer than a Lambda function's response may be: the emulator passes it on, and AWS does not."""
 
+from uuid import UUID, uuid4
+
 import pytest
 
 from chalicelib.core import http
+from chalicelib.core.models import Resource, page_of
 from tests.chat.test_sharing import _long
 from tests.service import Service
 
@@ -23,9 +26,29 @@ def test_a_page_with_much_text_has_fewer_messages_and_the_pages_have_all(service
     assert len(list(opened.items(f"/shared-conversations/{share['id']}/messages"))) == 101
 
 
-def test_a_replay_ends_where_a_response_does(service: Service) -> None:
+def test_a_page_has_one_item_however_long_and_counts_the_text_within_values() -> None:
+    class Item(Resource):
+        id: UUID
+        parts: list[dict[str, str]]
+
+    items = [Item(id=uuid4(), parts=[{"text": "x" * 800_000}] * 2) for _ in range(3)]
+    page = page_of(items, 10)
+    assert page.items == items[:1]
+    assert page.next_cursor is not None
+
+
+@pytest.mark.parametrize("is_thought", [False, True])
+def test_a_replay_ends_where_a_response_does(service: Service, *, is_thought: bool) -> None:
     user = service.user()
-    replayed = user.get(f"/conversations/{_long(user, 101, 60_000)}/replay")
+    conversation = _long(user, 101, 60_000)
+    if is_thought:
+        service.rows(
+            "update messages set thinking = repeat(content, 2), "
+            "                    content = split_part(content, ' ', 1) || ' ' || split_part(content, ' ', 2) "
+            " where conversation_id = %s and role = 'assistant' returning 1",
+            conversation,
+        )
+    replayed = user.get(f"/conversations/{conversation}/replay")
     assert len(replayed.body) < MOST_BYTES / 2
     assert [message["content"][:10] for message in replayed.json["messages"]][:2] == ["Message 1.", "Message 2."]
 
@@ -34,7 +57,7 @@ def test_a_response_that_the_gateway_would_not_pass_on_is_a_problem_that_says_so
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = service.user()
-    user.post("/documents", {"title": "Pump", "content": "The pump leaks."})
+    user.post("/documents", {"title": 'Pump "A" of C:\\pumps', "content": "The pump leaks."})
     whole = user.get("/documents")
     escaped = len(whole.body) + whole.body.count(b'"') + whole.body.count(b"\\")
     monkeypatch.setattr(http, "_MOST_BYTES", escaped)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from chalicelib.core import errors
@@ -42,3 +43,18 @@ def test_the_page_of_errors_has_every_code() -> None:
     page = pages.error_page()
     for code in [*errors.codes(), *errors.failures()]:
         assert f"| `{code}` |" in page
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.ForeignKeyViolation,
+        psycopg.errors.SerializationFailure,
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.QueryCanceled,
+    ],
+)
+def test_contention_is_a_problem_of_requests_and_workers_see_the_error_itself(error: type[psycopg.Error]) -> None:
+    assert isinstance(errors.of_database(error(), in_request=True), errors.Unavailable)
+    assert errors.of_database(error(), in_request=False) is None
+    assert errors.of_database(psycopg.errors.UniqueViolation(), in_request=True) is None

@@ -302,6 +302,12 @@ def test_the_field_of_an_error_is_one_of_the_body(model: Any) -> None:
             assert len(named) == len(set(named)), (body, named)
 
 
+def test_a_field_of_several_types_has_one_sentence_with_all_of_them(service: Service) -> None:
+    refused = service.user().post("/documents", {"title": "a", "content": "b", "metadata": {"a": [1]}})
+    sentence = "must be text, or must be true or false, or must be a whole number, or must be a number"
+    assert refused.json["errors"] == [{"field": "metadata.a", "message": sentence}]
+
+
 def test_a_title_of_blanks_is_no_title(service: Service) -> None:
     user = service.user()
     _problem(user.post("/documents", {"title": " \t ", "content": "Some text."}), 422)

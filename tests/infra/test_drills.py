@@ -177,6 +177,7 @@ def test_a_drill_passes_while_others_write(account: Account) -> None:
         ("truncate document_chunks cascade", "document_chunks has 0 rows instead of 5"),
         ("update users set display_name = 'Somebody'", "users has"),
         ("drop table webhooks cascade", "webhooks is missing"),
+        ("revoke select on documents from alcove_app", "a search in the restored database fails"),
     ],
 )
 def test_a_drill_notices_what_a_backup_lacks(account: Account, damage: str, sentence: str) -> None:

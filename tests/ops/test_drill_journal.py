@@ -77,3 +77,17 @@ def test_o8_one_invocation_at_a_time_goes_on_with_a_drill(stage: Service) -> Non
     answer = drill.run(requested=True)
     assert (answer["step"], answer["is_claimed"]) == ("digest", True)
     assert _stored() == claimed
+
+
+def test_o8_a_drill_that_takes_longer_than_four_hours_is_over(stage: Service) -> None:
+    drill.run()
+    journal, version = _stored()
+    journal.step, journal.started_at = "restore", (datetime.now(UTC) - timedelta(hours=4, minutes=1)).isoformat()
+    assert journals.write(journal, version)
+    with pytest.raises(Exception, match="alcove-test-migrate"):  # which would record it, but is not there
+        drill.run()
+    ended, _ = _stored()
+    assert (ended.step, ended.differences) == (
+        "delete",
+        ["The drill did not come further than the step restore in four hours."],
+    )
