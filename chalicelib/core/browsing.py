@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from chalicelib.core import identity, outbound, retry_after
-from chalicelib.core.outbound import OutboundError, ResponseLimits
+from chalicelib.core.outbound import AddressError, OutboundError, ResponseLimits
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -126,7 +126,10 @@ class Browser:
             passed.append(url)
             if len(passed) > _MOST_REDIRECTS:
                 raise OutboundError(f"{urlsplit(url).hostname} redirects more than {_MOST_REDIRECTS} times.")
-            following = urljoin(url, target).partition("#")[0]
+            try:
+                following = outbound.check_address(urljoin(url, target).partition("#")[0])
+            except ValueError as error:
+                raise AddressError(f"{urlsplit(url).hostname} redirects to what is no address.") from error
             if _origin(following) != _origin(url):
                 sent = _without_credentials(sent)
             url = following

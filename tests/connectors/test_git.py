@@ -1,5 +1,6 @@
 """Connectors of Git repositories, against a bare repository behind Git's own HTTP backend."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,3 +153,20 @@ def test_of_a_history_only_the_last_commit_is_fetched(library: Library, reposito
     repository.forget("former.md")
     run = library.sync(ingest=False)
     assert (run["status"], counts(run)) == ("completed", {"created": 3}), run["error"]
+
+
+def test_paths_that_no_index_takes_and_names_that_are_no_text_are_files_like_others(
+    library: Library, repository: git.Repository
+) -> None:
+    # Not the same letters again and again: an index stores those in fewer bytes.
+    letters = "".join(chr(0x4E00 + number * 37 % 20000) for number in range(1280))
+    long, longer = ("/".join(letters[at : at + 80] for at in range(0, size, 80)) for size in (960, 1280))
+    files: dict[str, str | bytes | None] = {f"{long}/深.md": "The deep pump.", f"{longer}/深.md": "The deeper pump."}
+    repository.commit(files | {os.fsdecode(f"l{letter}".encode("latin-1") + b".md"): letter for letter in "éè"})
+    run = library.sync()
+    assert (run["status"], counts(run)) == ("completed", {"created": 7})
+    before = library.paths()
+    assert sorted(path[:2] for path in before if path.startswith("l")) == ["l\ufffd", "l\ufffd"]
+    repository.commit({f"{longer}/深.md": "The deepest pump."})
+    assert counts(library.sync()) == {"updated": 1, "unchanged": 6}
+    assert library.paths() == before

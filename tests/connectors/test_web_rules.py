@@ -5,6 +5,7 @@ import gzip
 import itertools
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -157,6 +158,51 @@ def test_pages_are_read_in_their_own_encoding(connect: Any, site: web.Site, wher
     library = connect()
     library.sync()
     assert "Żółw źle śpi." in library.texts()[0]
+
+
+@pytest.mark.parametrize("link", ["http://[draft]/", "//[", "http://ex℀ample/", "http://a:port/", "http://a:99999/"])
+def test_what_is_no_address_hides_nothing_else(connect: Any, site: web.Site, link: str) -> None:
+    head = f"<base href='{link}'><link rel=canonical href='{link}'>"
+    _write(site, "", f"{link} {site.url}/docs/other {site.url}/docs/moved", head)
+    _write(site, "other")
+    site.redirect("/docs/moved", link if link.isascii() else "//[")
+    run = connect().sync(ingest=False)
+    assert (run["status"], counts(run)) == ("completed", {"created": 2})
+
+
+BROKEN = {
+    "cut": gzip.compress(b"<urlset><url><loc>http://a.example/</loc></url></urlset>")[:-12],
+    "damaged": b"\x1f\x8b" + b"no gzip" * 9,
+    "no-xml": b"<urlset><url>",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("path", ["/sitemap.xml", "/docs/feed.xml"])
+def test_a_broken_sitemap_or_feed_ends_no_run_and_removes_nothing(
+    connect: Any, site: web.Site, broken: str, path: str
+) -> None:
+    names = [f"page-{number}" for number in range(9)]
+    for name in names:
+        _write(site, name)
+    _write(site, "", "page-0 page-1 page-2 page-3 page-4 page-5 page-6 page-7 /docs/feed.xml")
+    listed = f"<urlset><url><loc>{site.url}/docs/page-8</loc></url></urlset>".encode()
+    site.pages[path] = web.Page(listed, "application/xml")
+    library = connect()
+    assert counts(library.sync(ingest=False)) == {"created": 10}
+    site.pages[path] = web.Page(BROKEN[broken], "application/xml")
+    assert counts(library.sync(ingest=False)) == {"unchanged": 10}
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "euc-kr", "gb2312", "windows-1252"])
+def test_a_sitemap_in_an_encoding_of_its_country_is_read(connect: Any, site: web.Site, encoding: str) -> None:
+    names = {"shift_jis": "ポンプの点検", "euc-kr": "펌프점검", "gb2312": "水泵检查", "windows-1252": "Prüfung"}
+    _write(site, "")
+    site.put(f"/docs/{quote(names[encoding])}", "<main>The pump has words.</main>")
+    listed = f"<urlset><url><loc>{site.url}/docs/{names[encoding]}</loc></url></urlset>"
+    body = f"<?xml version='1.0' encoding='{encoding}'?>{listed}".encode(encoding)
+    site.pages["/sitemap.xml"] = web.Page(body, "application/xml")
+    assert counts(connect().sync(ingest=False)) == {"created": 2}
 
 
 def test_a_site_that_asks_for_a_name_and_a_password_gets_them(connect: Any, site: web.Site) -> None:

@@ -2,6 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+# In bytes. An entry of the database's index of ids has 2,704 at most.
+_LONGEST_ID = 1024
+
+
+def id_of(raw: bytes, path: str) -> str:
+    """A file's id: its path. Of a path that is too long for an index or is not UTF-8: a hash of it, and its name."""
+    if len(raw) <= _LONGEST_ID and path.encode() == raw:
+        return path
+    return f"{sha256(raw).hexdigest()}/{PurePosixPath(path).name[-200:]}"
 
 
 def paired(new: Mapping[str, str], former: Mapping[str, str], *, several: bool = False) -> dict[str, str]:

@@ -90,10 +90,11 @@ def connect(access: Access) -> "GitRepository":
 
 @dataclass(frozen=True, slots=True)
 class _CommitTree:
-    """The files of a commit: path → mode and blob."""
+    """The files of a commit: their blobs and paths by id."""
 
     commit: str
     blobs: dict[str, bytes]
+    paths: dict[str, str]
     author: str
     committed_at: datetime
     moved_from: Mapping[str, str]
@@ -113,7 +114,7 @@ class GitRepository:
             self._repo.close()
 
     def page(self, cursor: Json | None, state: Json) -> Listing:
-        """The next files of the branch's last commit, in the order of their paths."""
+        """The next files of the branch's last commit, in the order of their ids."""
         tip = self._tip()
         if cursor is None and state.get("commit") == tip and state.get("settings") == self._scope():
             return Listing(retains_all=True, state=state)
@@ -121,10 +122,10 @@ class GitRepository:
             raise CursorExpiredError
         tree = self._fetched(tip)
         after = cursor["after"] if cursor is not None else ""
-        paths = [path for path in sorted(tree.blobs) if path > after]
-        listed, rest = paths[:_FILES], paths[_FILES:]
+        file_ids = [file_id for file_id in sorted(tree.blobs) if file_id > after]
+        listed, rest = file_ids[:_FILES], file_ids[_FILES:]
         known = self.access.stored_items.known(listed)
-        items = tuple(self._item(path, tree, known.get(path)) for path in listed)
+        items = tuple(self._item(file_id, tree, known.get(file_id)) for file_id in listed)
         if rest:
             return Listing(items=items, cursor={"commit": tip, "after": listed[-1]})
         return Listing(items=items, is_whole=True, state={"commit": tip, "settings": self._scope()})
@@ -147,21 +148,21 @@ class GitRepository:
         settings = self.access.settings
         return repr((settings.url, settings.branch, settings.paths, settings.include, settings.exclude))
 
-    def _item(self, path: str, tree: _CommitTree, known: KnownItem | None) -> Item:
-        version = tree.blobs[path].decode()
+    def _item(self, file_id: str, tree: _CommitTree, known: KnownItem | None) -> Item:
+        version, path = tree.blobs[file_id].decode(), tree.paths[file_id]
         same = known is not None and known.version == version
         metadata = (
             known.metadata if same and known else {"git_repo": self.access.settings.url, "git_commit": tree.commit}
         )
         return Item(
-            source_id=path,
+            source_id=file_id,
             path=path,
             version=version,
             original_url=self._address(path),
             authors=(tree.author,) if tree.author else (),
             modified_at=tree.committed_at,
             metadata=metadata,
-            moved_from=tree.moved_from.get(path),
+            moved_from=tree.moved_from.get(file_id),
         )
 
     def _address(self, path: str) -> str | None:
@@ -193,18 +194,19 @@ class GitRepository:
         self._repo = repo = Repo.init_bare(str(self.access.directory)) if self._repo is None else self._repo
         self._ask(lambda client, path: client.fetch(path, repo, determine_wants=_only(tip), depth=1))
         commit: Any = repo[cast("ObjectID", tip.encode())]
-        blobs: dict[str, bytes] = {}
+        blobs, paths = dict[str, bytes](), dict[str, str]()
         for entry in repo.object_store.iter_tree_contents(commit.tree):
             path = (entry.path or b"").decode("utf-8", "replace")
-            if entry.mode in _REGULAR and entry.sha is not None and self._is_selected(path) and len(path) <= 1024:
-                blobs[path] = bytes(entry.sha)
+            if entry.mode in _REGULAR and entry.sha is not None and self._is_selected(path):
+                file_id = moves.id_of(entry.path or b"", path)
+                blobs[file_id], paths[file_id] = bytes(entry.sha), path
             if len(blobs) > _MOST_FILES:
                 raise ConfigurationError(
                     f"The repository has more than {_MOST_FILES:,} files. Name folders in `paths`."
                 )
         author = commit.author.decode("utf-8", "replace").partition(" <")[0][:200]
         moved = self._moved(blobs)
-        self._tree = _CommitTree(tip, blobs, author, datetime.fromtimestamp(commit.commit_time, UTC), moved)
+        self._tree = _CommitTree(tip, blobs, paths, author, datetime.fromtimestamp(commit.commit_time, UTC), moved)
         return self._tree
 
     def _is_selected(self, path: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chalicelib.knowledge.connectors.sources import Json
-from chalicelib.knowledge.connectors.types.web import WebSettings
+from chalicelib.knowledge.connectors.types.web import WebSettings, markup
 
 # Endings of what is never read: no request is made for it.
 _PICTURES = {"png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "mp3", "mp4", "webm", "avi"}
@@ -117,6 +117,12 @@ class Frontier:
         for url in links:
             if self.is_selected(url):
                 self.add(url, depth + 1)
+
+    def listed(self, data: bytes, url: str) -> tuple[str, list[str]]:
+        """What a feed or sitemap lists, and its kind; what a broken one listed before counts as failed, not as gone."""
+        kind, links = markup.read_xml(data, url)
+        self.has_failures = self.has_failures or kind == markup.BROKEN
+        return kind, links
 
     def count(self) -> None:
         """Another page was stored; beyond the most pages, the crawl ends."""

@@ -3,10 +3,16 @@
 import gzip
 import html
 import io
+import re
+import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from chalicelib.knowledge.ingestion.extraction.decoding import decode
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Parameters that say where a reader came from, and not what the page is.
@@ -16,7 +22,9 @@ _FURNITURE = (
     "[role=search], [aria-hidden=true]"
 )
 _OUTER_FURNITURE = "header, footer, aside"
+_DECLARED_IN_XML = re.compile(rb"<\?xml[^>]{0,200}?encoding\s?=\s?[\"']([A-Za-z0-9_.:-]{2,40})")
 _MOST_LINKS = 500
+BROKEN = "broken"
 _MOST_XML_BYTES = 50 * 1024 * 1024
 
 
@@ -53,6 +61,14 @@ def normalised(url: str) -> str | None:
     return cleaned if len(cleaned) <= 1024 else None
 
 
+def joined(base: str, reference: str) -> str | None:
+    """The normalised address that a page at `base` refers to; None for what is no address of the web."""
+    try:
+        return normalised(urljoin(base, reference.strip()))
+    except ValueError:  # such as http://[draft]/, which people write
+        return None
+
+
 def _is_tracking(name: str) -> bool:
     return name.lower().startswith(_TRACKING)
 
@@ -63,7 +79,7 @@ def read_page(data: bytes, url: str, charset: str | None) -> WebPage:
 
     tree = LexborHTMLParser(decode(data, charset or _declared(data)).replace("\x00", ""))
     base_node = tree.css_first("base[href]")
-    base = urljoin(url, (base_node.attributes.get("href") if base_node else None) or "")
+    base = joined(url, (base_node.attributes.get("href") if base_node else None) or "") or url
     directives = " ".join(
         (node.attributes.get("content") or "").lower() for node in tree.css("meta[name=robots], meta[name=alcove]")
     )
@@ -73,13 +89,13 @@ def read_page(data: bytes, url: str, charset: str | None) -> WebPage:
             rel = (node.attributes.get("rel") or "").lower()
             if node.tag == "link" and "xml" not in (node.attributes.get("type") or ""):
                 continue
-            target = normalised(urljoin(base, (node.attributes.get("href") or "").strip()))
+            target = joined(base, node.attributes.get("href") or "")
             if "nofollow" not in rel and target is not None and target not in links:
                 links.append(target)
             if len(links) >= _MOST_LINKS:
                 break
     canonical_node = tree.css_first("link[rel=canonical][href]")
-    canonical = normalised(urljoin(base, canonical_node.attributes.get("href") or "")) if canonical_node else None
+    canonical = joined(base, canonical_node.attributes.get("href") or "") if canonical_node else None
     title_node = tree.css_first("title") or tree.css_first("h1")
     title = " ".join((title_node.text() if title_node else "").split()) or None
     markup = _main_content(tree)
@@ -92,8 +108,6 @@ def read_page(data: bytes, url: str, charset: str | None) -> WebPage:
 
 
 def _declared(data: bytes) -> str | None:
-    import re
-
     matches = re.search(
         rb"<meta[^>]{0,500}?charset\s*+=\s*+[\"']?\s*+([A-Za-z0-9_:.-]{2,40})", data[:4096], re.IGNORECASE
     )
@@ -121,18 +135,15 @@ def _main_content(tree: "object") -> str:
 
 
 def read_xml(data: bytes, url: str) -> tuple[str, list[str]]:
-    """The kind of a feed or sitemap (`sitemap`, `sitemaps`, `feed` or ``), and the addresses that it lists."""
-    from xml.etree import ElementTree
+    """The kind of a feed or sitemap (`sitemap`, `sitemaps`, `feed` or ``), and the addresses that it lists.
 
-    if data[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            data = file.read(_MOST_XML_BYTES + 1)
-    if len(data) > _MOST_XML_BYTES or b"<!ENTITY" in data:
-        return "", []
+    BROKEN is the kind of what is cut, damaged, or longer than 50 MiB: what it lists is unknown, and not gone. A page
+    of HTML is none: a site without a sitemap may answer with a page that says so.
+    """
     try:
-        root = ElementTree.fromstring(data)  # noqa: S314 — no entities, and expat bounds the rest
-    except ElementTree.ParseError:
-        return "", []
+        root = _root(data)
+    except ValueError:
+        return "" if b"<html" in data[:1000].lower() else BROKEN, []
     name = root.tag.rpartition("}")[2]
     kind = {"urlset": "sitemap", "sitemapindex": "sitemaps", "rss": "feed", "feed": "feed", "RDF": "feed"}.get(name, "")
     matches: list[str] = []
@@ -141,7 +152,25 @@ def read_xml(data: bytes, url: str) -> tuple[str, list[str]]:
         text = node.text if tag == "loc" or (tag == "link" and kind == "feed") else None
         if tag == "link" and kind == "feed" and node.get("rel", "alternate") == "alternate":
             text = node.get("href") or text
-        target = normalised(urljoin(url, text.strip())) if text else None
+        target = joined(url, text) if text else None
         if target is not None and kind:
             matches.append(target)
     return kind, matches
+
+
+def _root(data: bytes) -> "Element":
+    """The root element of a document of XML, packed or not. Raises ValueError for what is cut, damaged or no XML."""
+    from xml.etree import ElementTree
+
+    try:
+        if data[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+                data = file.read(_MOST_XML_BYTES + 1)
+        if len(data) > _MOST_XML_BYTES or b"<!ENTITY" in data:
+            raise ValueError("too long, or with entities")
+        # As text, because the parser reads neither Shift_JIS nor other encodings of several bytes.
+        declared = _DECLARED_IN_XML.match(data)
+        text = decode(data, declared[1].decode("ascii") if declared else None)
+        return ElementTree.fromstring(text)  # noqa: S314 — no entities, and expat bounds the rest
+    except (ElementTree.ParseError, OSError, EOFError, zlib.error) as error:
+        raise ValueError("not XML") from error

@@ -137,7 +137,7 @@ class WebSite:
                 frontier.has_failures = True
                 continue
             if response.status == 200:
-                kind, listed = markup.read_xml(response.body, url)
+                kind, listed = frontier.listed(response.body, url)
                 if kind == "sitemaps":
                     waiting += listed
                 else:
@@ -217,7 +217,7 @@ class WebSite:
             charset = parameters.strip().lower().removeprefix("charset=").strip("\"' ") or None
             self._read_page(url, final, depth, markup.read_page(response.body, final, charset), memory, frontier)
         elif content_type in _XML or content_type.endswith("gzip"):
-            frontier.follow(markup.read_xml(response.body, final)[1], depth)
+            frontier.follow(frontier.listed(response.body, final)[1], depth)
         elif kind in _FILES:
             self._store(url, final, response.body, content_type, memory | {"file": True}, None, frontier)
 
