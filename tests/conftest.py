@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +25,10 @@ from tests.service import Database, Service
 # A busy machine makes an example slow to draw and to run; what costs too much is found by counting and in bench/.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# So does a request, for which httpx waits five seconds. Tests of timeouts name their own.
+for _wait in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _wait, 60.0)
 
 TEMPLATE = "alcove_template"
 _CHALICELIB = Path(__file__).parent.parent / "chalicelib"

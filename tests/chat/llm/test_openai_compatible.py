@@ -278,7 +278,7 @@ def test_a_server_may_end_as_it_likes_after_the_last_word() -> None:
 
     with serving(breaks, servers.stalls(whole)) as server:
         for _ in range(2):
-            completion = llm.complete(_model(server, idle=0.2), REQUEST)
+            completion = llm.complete(_model(server, idle=1.0), REQUEST)
             assert (completion.text, completion.usage.estimated) == ("Three.", True)
 
 
