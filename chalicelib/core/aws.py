@@ -64,7 +64,7 @@ def secrets() -> "SecretsManagerClient":
 
 @process.cached
 def rds() -> "RDSClient":
-    """RDS, which signs logins to the database; that takes no request."""
+    """RDS, which restores databases for drills, and signs logins to the database; that takes no request."""
     import boto3
 
     return boto3.client("rds", config=_config())

@@ -79,7 +79,8 @@ def document() -> dict[str, Any]:
     }
 
 
-# Of fields of queries and bodies: core/cursors.py and core/http.py. Without a limit, what a response holds is bounded.
+# Of fields of queries and bodies: core/cursors.py and core/http.py. Without a `limit`, what a response holds is
+# bounded, or the view refuses it.
 _FIELD_CODES = {"cursor": "bad_cursor", "limit": "response_too_large"}
 
 

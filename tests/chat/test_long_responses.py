@@ -76,3 +76,14 @@ def test_a_long_document_is_read_part_by_part_over_mcp(service: Service) -> None
         "update document_texts set content = repeat('x', 1500001) where document_id = %s returning 1", document
     )
     assert "read_document" in user.post("/mcp", read).json["error"]["message"]
+
+
+def test_a_document_too_long_for_a_response_is_refused_with_the_way_to_its_parts(service: Service) -> None:
+    user = service.user()
+    document = user.add("Pump", "The pump leaks.")["id"]
+    change = "update document_texts set content = repeat('\u6c34', 2000001) where document_id = %s returning 1"
+    service.rows(change, document)
+    refused = user.get(f"/documents/{document}/content")
+    assert (refused.status, refused.json["code"]) == (422, "response_too_large")
+    assert "/chunks" in refused.json["detail"]
+    assert len(user.get(f"/documents/{document}/chunks").json["items"]) == 1

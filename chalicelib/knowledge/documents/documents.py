@@ -33,6 +33,7 @@ WEIGHED_AT_ONCE = 2_000
 # When very many documents are ingested again, the request sends wake-ups for this many, and tick sends the rest.
 _WAKEUPS_PER_BATCH = 1_000
 
+_MOST_BYTES = 6_000_000  # of a text in a response, whose limit is 6 MB
 _READ_ONLY = "Only those who may write to this document's space may {verb} it."
 
 
@@ -151,10 +152,13 @@ def ask(keys: list[str]) -> None:
 
 
 def text(conn: "Conn", document_id: UUID) -> DocumentText:
-    """The extracted text. Raises NotFound while there is none."""
+    """The extracted text. Raises NotFound while there is none, and ResponseTooLarge."""
     result = rows.one(conn, DocumentText, queries.text, {"id": document_id})
     if result is None:
         raise errors.NotFound
+    # core/http.py would refuse it as well, without a word about the other way.
+    if len(result.text.encode()) > _MOST_BYTES:
+        raise errors.ResponseTooLarge("The text has more than 6 MB. GET /documents/{document_id}/chunks has its parts.")
     return result
 
 

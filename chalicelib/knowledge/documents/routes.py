@@ -160,7 +160,10 @@ def create_document_ticket(document_id: UUID) -> Ticket:
 
 @routes.get("/documents/{document_id}/content", ticket=True)
 def get_document_content(document_id: UUID, query: TicketQuery) -> DocumentText:  # noqa: ARG001 — core.http reads it
-    """The extracted text. 404 before the text is extracted."""
+    """The extracted text. 404 before the text is extracted.
+
+    One of more than 6 MB is refused: its chunks have its parts.
+    """
     with identity.as_caller() as conn:
         return documents.text(conn, document_id)
 

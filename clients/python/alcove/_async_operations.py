@@ -1468,7 +1468,9 @@ class AsyncOperations(ABC):
     async def get_document_content(
         self, document_id: UUID | str, *, ticket: str | Unset = UNSET
     ) -> models.DocumentText:
-        """The extracted text. 404 before the text is extracted."""
+        """The extracted text. 404 before the text is extracted. One of more than 6 MB is refused: its chunks
+        have its parts.
+        """
         return await self.call(
             request(
                 "GET", "/documents/{document_id}/content", path={"document_id": document_id}, query={"ticket": ticket}

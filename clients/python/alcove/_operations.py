@@ -1448,7 +1448,9 @@ class Operations(ABC):
         )
 
     def get_document_content(self, document_id: UUID | str, *, ticket: str | Unset = UNSET) -> models.DocumentText:
-        """The extracted text. 404 before the text is extracted."""
+        """The extracted text. 404 before the text is extracted. One of more than 6 MB is refused: its chunks
+        have its parts.
+        """
         return self.call(
             request(
                 "GET", "/documents/{document_id}/content", path={"document_id": document_id}, query={"ticket": ticket}
