@@ -170,3 +170,9 @@ def test_paths_that_no_index_takes_and_names_that_are_no_text_are_files_like_oth
     repository.commit({f"{longer}/深.md": "The deepest pump."})
     assert counts(library.sync()) == {"updated": 1, "unchanged": 6}
     assert library.paths() == before
+
+
+def test_a_commit_of_no_year_of_the_calendar_is_read(library: Library, repository: git.Repository) -> None:
+    repository.commit({"README.md": "# Of the year 33658"}, at=10**12)
+    run = library.sync()
+    assert (run["status"], counts(run)) == ("completed", {"created": 3})

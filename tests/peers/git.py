@@ -30,8 +30,13 @@ class Repository:
     # The hashes of files' bytes, by path.
     blobs: dict[str, str] = field(default_factory=dict)
 
-    def commit(self, files: dict[str, str | bytes | None], author: str = "Ada Lovelace <ada@example.org>") -> str:
-        """Write, or with None delete, files; commit and push them. Returns the commit."""
+    def commit(
+        self,
+        files: dict[str, str | bytes | None],
+        author: str = "Ada Lovelace <ada@example.org>",
+        at: float | None = None,
+    ) -> str:
+        """Write, or with None delete, files; commit and push them, `at` seconds. Returns the commit."""
         work = self.folder / "work"
         for path, content in files.items():
             target = work / path
@@ -44,7 +49,9 @@ class Repository:
         removed = [str(work / path) for path, content in files.items() if content is None]
         if removed:
             porcelain.remove(str(work), removed)
-        created = porcelain.commit(str(work), message=b"Change", author=author.encode(), committer=author.encode())
+        created = porcelain.commit(
+            str(work), message=b"Change", author=author.encode(), committer=author.encode(), commit_timestamp=at
+        )
         for path in (path for path, content in files.items() if content is not None):
             self.blobs[path] = Blob.from_string((work / path).read_bytes()).id.decode()
         self.push("main")

@@ -7,6 +7,7 @@ document.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -96,7 +97,7 @@ class _CommitTree:
     blobs: dict[str, bytes]
     paths: dict[str, str]
     author: str
-    committed_at: datetime
+    committed_at: datetime | None
     moved_from: Mapping[str, str]
 
 
@@ -206,7 +207,7 @@ class GitRepository:
                 )
         author = commit.author.decode("utf-8", "replace").partition(" <")[0][:200]
         moved = self._moved(blobs)
-        self._tree = _CommitTree(tip, blobs, paths, author, datetime.fromtimestamp(commit.commit_time, UTC), moved)
+        self._tree = _CommitTree(tip, blobs, paths, author, _time(commit.commit_time), moved)
         return self._tree
 
     def _is_selected(self, path: str) -> bool:
@@ -253,6 +254,13 @@ class GitRepository:
             if " 403 " in f"{error} ":
                 raise CredentialsError("The token may not read the repository.") from error
             raise SourceError(f"{parts.hostname} cannot be asked: {type(error).__name__}.") from error
+
+
+def _time(seconds: int) -> datetime | None:
+    """A commit's time; None for one that no calendar has: whoever commits writes any number."""
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(seconds, UTC)
+    return None
 
 
 def _only(commit: str) -> "Callable[..., list[ObjectID]]":
