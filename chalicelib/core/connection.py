@@ -35,7 +35,7 @@ _TRUSTED_SECONDS = 60
 _warm = threading.local()
 
 
-# The login of elsewhere(), for the whole process: a search may use threads.
+# The login of elsewhere(), for the whole process.
 _replaced: list[Login] = []
 
 
