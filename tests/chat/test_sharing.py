@@ -232,6 +232,16 @@ def test_an_export_has_the_newest_messages_and_says_how_many_others_there_are(
         assert len(exported.body) < 6_000_000, "more does not pass the gateway"
 
 
+def test_an_export_of_quotation_marks_is_no_longer_than_a_response(service: Service) -> None:
+    owner = service.user()
+    conversation = _long(owner, 40, 50_000)
+    change = "update messages set content = translate(content, ' ', '\"') where conversation_id = %s returning 1"
+    service.rows(change, conversation)
+    for form in ("markdown", "html"):
+        exported = owner.get(f"/conversations/{conversation}/export?format={form}")
+        assert (exported.status, "Message" in exported.json["content"]) == (200, True)
+
+
 def test_a_copy_of_a_long_conversation_is_whole_or_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, reader = service.user(), service.user()
     path = _opened(reader, _link(owner, _long(owner, 1203, 20)))

@@ -29,7 +29,7 @@ _TYPES = {
     "html": "text/html; charset=utf-8",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
-# A response has 6 MB at most, and characters of a text become several in HTML and JSON.
+# A response has 6 MB at most. A text's characters count as in HTML, where some become several; in JSON more do.
 _MOST_MESSAGES, _MOST_BYTES = 1000, 1_500_000
 _WHO = {"user": "Question", "assistant": "Answer", "system": "Instructions"}
 _NOT_IN_NAMES = re.compile(r"[^\w .-]+")
@@ -72,7 +72,7 @@ def _fitting(newest: Iterable[_BranchMessage]) -> Iterator[_BranchMessage]:
     """The newest messages that a file holds."""
     size = 0
     for message in newest:
-        size += len(message.content.encode()) + sum(len(line.encode()) for line in _lines(message))
+        size += sum(len(html.escape(text).encode()) for text in (message.content, *_lines(message)))
         # A message has 100,000 characters at most, so that one always fits.
         if size > _MOST_BYTES:
             return
