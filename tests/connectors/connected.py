@@ -1,11 +1,14 @@
 """What the connectors' tests do: connect a source, sync it, and look at what the library has."""
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import boto3
 
 from tests.service import Service, User
+
+_numbers = count()
 
 
 @dataclass
@@ -18,7 +21,9 @@ class Library:
 
     @classmethod
     def connect(cls, service: Service, user: User, kind: str, settings: dict[str, Any], **more: Any) -> "Library":
-        body = {"name": more.pop("name", "Source"), "type": kind, "settings": settings, "allow_private_addresses": True}
+        # Names are unique in a database that several tests share, and servers of two tests may get the same port.
+        name = f"{more.pop('name', 'Source')} ({next(_numbers)})"
+        body = {"name": name, "type": kind, "settings": settings, "allow_private_addresses": True}
         created = user.post("/connectors", body | more)
         assert created.status == 201, created.body
         return cls(service, user, created.json)

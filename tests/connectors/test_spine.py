@@ -258,7 +258,7 @@ def test_alerts_name_the_connectors_of_the_organisation_only(
     message = shared.state()["error"]["message"]
     assert described == [
         "A connector of type web cannot sync: credentials_refused.",
-        f"The connector Pumps (web) cannot sync: {message}",
+        f"The connector {shared.connector['name']} (web) cannot sync: {message}",
     ]
 
 
