@@ -54,9 +54,9 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
     if "restoring" in event:
         return deployment.restore_objects(event["restoring"])
     if "drill" in event:
-        from chalicelib.ops import drilling
+        from chalicelib.ops.drills import databases
 
-        return drilling.work(event["drill"])
+        return databases.work(event["drill"])
     migrated = deployment.migrate()
     tick_requests.request()
     return migrated

@@ -17,17 +17,25 @@ Request = tuple[str, str, Any]
 def _tagging(user: User) -> tuple[str, str, Request]:
     tag = user.post("/tags", {"name": "urgent"}).json["id"]
     document = user.post("/documents", {"title": "Pump", "content": "The pump leaks."}).json["id"]
-    return "tags", tag, ("PUT", f"/tags/{tag}/documents/{document}", None)
+    return "delete from tags where id = %s", tag, ("PUT", f"/tags/{tag}/documents/{document}", None)
 
 
 def _sharing(user: User) -> tuple[str, str, Request]:
     conversation = user.post("/conversations", {}).json["id"]
-    return "conversations", conversation, ("POST", "/shares", {"conversation_id": conversation})
+    return (
+        "delete from conversations where id = %s",
+        conversation,
+        ("POST", "/shares", {"conversation_id": conversation}),
+    )
 
 
 def _scheduling(user: User) -> tuple[str, str, Request]:
     created = user.post("/evals/sets", {"name": "Pumps", "questions": [{"question": "Which pump leaks?"}]}).json["id"]
-    return "eval_sets", created, ("POST", "/evals/schedules", {"set_id": created, "schedule": "0 3 * * 1"})
+    return (
+        "delete from eval_sets where id = %s",
+        created,
+        ("POST", "/evals/schedules", {"set_id": created, "schedule": "0 3 * * 1"}),
+    )
 
 
 @contextmanager
@@ -49,21 +57,29 @@ def _meanwhile(user: User, request: Request, answers: list[Answer]) -> Iterator[
         sending.join()
 
 
+def _outcome(
+    service: Service, prepare: Callable[[User], tuple[str, str, Request]]
+) -> tuple[Answer, Callable[[], Answer]]:
+    """The answer to a request whose row another transaction deletes meanwhile, and the same request once more."""
+    user, answers = service.user(), list[Answer]()
+    statement, key, request = prepare(user)
+    with service.database.connect("owner") as other:
+        other.execute("begin")
+        other.execute(statement, [key])
+        with _meanwhile(user, request, answers):
+            other.execute("commit")
+    (answer,) = answers
+    return answer, lambda: user.request(*request)
+
+
 @pytest.mark.parametrize("prepare", [_tagging, _sharing, _scheduling])
 def test_what_is_deleted_meanwhile_asks_for_a_second_try_which_does_not_find_it(
     service: Service, prepare: Callable[[User], tuple[str, str, Request]]
 ) -> None:
-    user, answers = service.user(), list[Answer]()
-    table, key, request = prepare(user)
-    with service.database.connect("owner") as other:
-        other.execute("begin")
-        other.execute(f"delete from {table} where id = %s", [key])
-        with _meanwhile(user, request, answers):
-            other.execute("commit")
-    (refused,) = answers
+    refused, again = _outcome(service, prepare)
     assert (refused.status, refused.json["code"]) == (503, "unavailable")
     assert refused.headers["Retry-After"] == "1"
-    assert user.request(*request).status == 404
+    assert again().status == 404
 
 
 def _tag(user: User) -> tuple[str, str, Request]:
@@ -97,14 +113,8 @@ def _document(user: User) -> tuple[str, str, Request]:
 def test_what_another_request_deletes_first_is_not_found_and_not_forbidden(
     service: Service, prepare: Callable[[User], tuple[str, str, Request]]
 ) -> None:
-    user, answers = service.user(), list[Answer]()
-    statement, key, request = prepare(user)
-    with service.database.connect("owner") as other:
-        other.execute("begin")
-        other.execute(statement, [key])
-        with _meanwhile(user, request, answers):
-            other.execute("commit")
-    assert [(answer.status, answer.json["code"]) for answer in answers] == [(404, "not_found")]
+    refused, _ = _outcome(service, prepare)
+    assert (refused.status, refused.json["code"]) == (404, "not_found")
 
 
 def test_of_two_requests_that_wait_for_each_other_one_is_to_be_tried_again(

@@ -1,4 +1,4 @@
-"""The part of migrate in a drill of an account's backups: it alone reaches the databases (ops/drills/drill.py)."""
+"""The steps of a drill in the databases, which migrate alone reaches (drill.py)."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
